@@ -1,0 +1,108 @@
+# hachi: build, test, install. `make help` lists what there is.
+#
+#   make                   build/hachi, build/libhachi.a, build/libhachi.so, build/libhachi-preload.so
+#   make MODE=dev ...      the same under build/dev/; modes: rel (default) dev asan tsan cov fuzz
+MODE   ?= rel
+PREFIX ?= /usr/local
+V      ?= 0
+VERSION := 0.1.0
+
+B   := $(if $(filter rel,$(MODE)),build,build/$(MODE))
+OBJ := $(B)/obj
+Q   := $(if $(filter 1,$(V)),,@)
+
+CORE_DIRS := base isa cbpf btf domain spec verify map runtime jit jit/x86_64 jit/arm64 helper prog \
+	     hook syscall
+TOOL_DIRS := source client supervise show cli
+
+CC     ?= gcc
+ifeq ($(MODE),fuzz)
+CC     := clang-19
+endif
+CLANG  ?= $(firstword $(shell command -v clang-19 clang 2>/dev/null) clang-19)
+OBJCOPY ?= objcopy
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wpointer-arith -Wno-unused-parameter -Wno-missing-field-initializers
+CFLAGS_rel  := -O2 -g
+CFLAGS_dev  := -O1 -g -Werror -DHACHI_DEV
+CFLAGS_asan := -O1 -g -Werror -DHACHI_DEV -fsanitize=address,undefined -fno-sanitize-recover=all \
+	       -fno-omit-frame-pointer -fno-sanitize=alignment
+CFLAGS_tsan := -O1 -g -DHACHI_DEV -fsanitize=thread
+CFLAGS_cov  := -O0 -g -DHACHI_DEV --coverage
+CFLAGS_fuzz := -O1 -g -DHACHI_DEV -DHACHI_FUZZ -fsanitize=address,undefined,fuzzer-no-link \
+	       -fno-sanitize=alignment -fno-sanitize-recover=all
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_cov  := --coverage
+LDFLAGS_fuzz := -fsanitize=address,undefined
+ifeq ($(filter $(MODE),rel dev asan tsan cov fuzz),)
+$(error MODE=$(MODE) is none of rel dev asan tsan cov fuzz)
+endif
+
+TOOL_PKGS := libbpf libelf zlib libpcap libdw json-c
+TOOL_CFLAGS  = $(shell pkg-config --cflags $(TOOL_PKGS))
+TOOL_LIBS    = $(shell pkg-config --libs $(TOOL_PKGS)) -lZydis
+
+CPPFLAGS += -Isrc -Iinclude -I. -D_GNU_SOURCE -DHACHI_VERSION='"$(VERSION)"'
+CFLAGS   += -std=gnu11 -fPIC -fvisibility=hidden -fno-strict-aliasing $(WARN) $(CFLAGS_$(MODE))
+LDFLAGS  += $(LDFLAGS_$(MODE))
+LDLIBS   += -lpthread
+
+src_of = $(foreach d,$(1),$(filter-out %_test.c,$(wildcard src/$(d)/*.c)))
+CORE_SRC := $(call src_of,$(CORE_DIRS))
+TOOL_SRC := $(filter-out src/client/preload.c,$(call src_of,$(TOOL_DIRS)))
+CORE_OBJ := $(CORE_SRC:%.c=$(OBJ)/%.o)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(OBJ)/%.o)
+TEST_SRC := $(foreach d,$(CORE_DIRS) $(TOOL_DIRS),$(wildcard src/$(d)/*_test.c)) \
+	    $(wildcard test/unit/*_test.c)
+TEST_BIN := $(TEST_SRC:%.c=$(B)/test/%)
+
+.PHONY: all
+all: $(B)/hachi $(B)/libhachi.a $(B)/libhachi.so $(B)/libhachi-preload.so
+
+# ---- compile -----------------------------------------------------------------------------------
+$(OBJ)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@[ $(V) = 1 ] || echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(filter $(addprefix src/,$(addsuffix /%,$(TOOL_DIRS))),$<),$(TOOL_CFLAGS)) -MMD -MP -c -o $@ $<
+
+# Everything of the core, for our own binaries.
+$(B)/libcore.a: $(CORE_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/libtool.a: $(filter-out $(OBJ)/src/cli/main.o,$(TOOL_OBJ))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# What others link: one prelinked object, so that no name of ours but hachi_* can collide.
+$(B)/libhachi.a: $(CORE_OBJ)
+	@echo "  AR    $@"
+	$(Q)ld -r -o $(OBJ)/hachi-whole.o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(OBJ)/hachi-whole.o $(OBJ)/hachi-prelinked.o
+	@rm -f $@
+	$(Q)ar rcs $@ $(OBJ)/hachi-prelinked.o
+
+$(B)/libhachi.so: $(CORE_OBJ)
+	@echo "  LD    $@"
+	$(Q)$(CC) -shared -Wl,-soname,libhachi.so.0 $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+-include $(wildcard mk/*.mk)
+
+TEST_COMMON := $(OBJ)/test/tap.o
+$(B)/test/%: $(OBJ)/%.o $(TEST_COMMON) $(B)/libcore.a $(B)/libtool.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $< $(TEST_COMMON) $(B)/libtool.a $(B)/libcore.a $(TOOL_LIBS) $(LDLIBS)
+
+.PHONY: test-bins clean help
+test-bins: $(TEST_BIN)
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^#\? *\(make [^ ].*\)$$/\1/p' Makefile
+
+.SECONDARY:
+-include $(wildcard $(CORE_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJ)/%.d))

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "base/os.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+/*
+ * The raw system call: libc's close(), mmap(), dup() or syscall() may be our own door, which calls
+ * the core again.
+ */
+static long raw(long nr, long a, long b, long c, long d, long e, long f)
+{
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+#else
+#error "this processor has no raw system call here yet"
+#endif
+}
+
+#define RAW6(nr, a, b, c, d, e, f)                                                                 \
+	raw(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define RAW3(nr, a, b, c) RAW6(nr, a, b, c, 0, 0, 0)
+
+u64 os_time_ns(enum os_clock clock)
+{
+	static const clockid_t ids[] = {
+		[OS_CLOCK_MONOTONIC] = CLOCK_MONOTONIC,
+		[OS_CLOCK_BOOTTIME] = CLOCK_BOOTTIME,
+		[OS_CLOCK_REALTIME] = CLOCK_REALTIME,
+		[OS_CLOCK_TAI] = CLOCK_TAI,
+	};
+	struct timespec ts;
+
+	clock_gettime(ids[clock], &ts);
+	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
+}
+
+void os_random(void *buf, size_t len)
+{
+	u8 *p = buf;
+
+	while (len) {
+		long n = RAW3(SYS_getrandom, p, len, 0);
+
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+u32 os_pid(void)
+{
+	return (u32)RAW3(SYS_getpid, 0, 0, 0);
+}
+
+u32 os_tid(void)
+{
+	return (u32)RAW3(SYS_gettid, 0, 0, 0);
+}
+
+u32 os_cpu(void)
+{
+	int cpu = sched_getcpu();
+
+	return cpu < 0 ? 0 : (u32)cpu;
+}
+
+u32 os_cpu_count(void)
+{
+	static u32 count; /* the same in every thread; a race writes the same value twice */
+	u32 n = __atomic_load_n(&count, __ATOMIC_RELAXED);
+	char text[256] = "";
+	const char *last;
+	long fd, len;
+
+	if (n)
+		return n;
+	/* "0-3" or "0,2-5": per-CPU values have a slot for every possible CPU */
+	n = 1;
+	fd = RAW6(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC, 0,
+		0, 0);
+	if (fd >= 0) {
+		len = RAW3(SYS_read, fd, text, sizeof(text) - 1);
+		RAW3(SYS_close, fd, 0, 0);
+		text[len > 0 ? len : 0] = 0;
+		last = text;
+		for (const char *p = text; *p; p++)
+			if (*p == '-' || *p == ',')
+				last = p + 1;
+		n = (u32)strtoul(last, NULL, 10) + 1;
+	} else {
+		long configured = sysconf(_SC_NPROCESSORS_CONF);
+
+		n = configured > 0 ? (u32)configured : 1;
+	}
+	__atomic_store_n(&count, n, __ATOMIC_RELAXED);
+	return n;
+}
+
+size_t os_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int os_memfd(const char *name, u64 size, int *ret_fd)
+{
+	long fd = RAW3(SYS_memfd_create, name, MFD_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = os_fd_truncate((int)fd, size);
+	if (err) {
+		os_close((int)fd);
+		return err;
+	}
+	*ret_fd = (int)fd;
+	return 0;
+}
+
+int os_fd_inode(int fd, u64 *ret_dev, u64 *ret_ino)
+{
+	struct stat st;
+	long err = RAW3(SYS_fstat, fd, &st, 0);
+
+	if (err)
+		return (int)err;
+	*ret_dev = st.st_dev;
+	*ret_ino = st.st_ino;
+	return 0;
+}
+
+int os_fd_size(int fd, u64 *ret_size)
+{
+	struct stat st;
+	long err = RAW3(SYS_fstat, fd, &st, 0);
+
+	if (err)
+		return (int)err;
+	*ret_size = (u64)st.st_size;
+	return 0;
+}
+
+int os_fd_truncate(int fd, u64 size)
+{
+	return size > INT64_MAX ? -EFBIG : (int)RAW3(SYS_ftruncate, fd, size, 0);
+}
+
+int os_eventfd(int *ret_fd)
+{
+	long fd = RAW3(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0);
+
+	if (fd < 0)
+		return (int)fd;
+	*ret_fd = (int)fd;
+	return 0;
+}
+
+int os_eventfd_signal(int fd)
+{
+	u64 one = 1;
+	long n = RAW3(SYS_write, fd, &one, sizeof(one));
+
+	return n < 0 ? (int)n : 0;
+}
+
+int os_eventfd_drain(int fd)
+{
+	u64 count;
+	long n = RAW3(SYS_read, fd, &count, sizeof(count));
+
+	return n < 0 && n != -EAGAIN ? (int)n : 0;
+}
+
+int os_close(int fd)
+{
+	return (int)RAW3(SYS_close, fd, 0, 0);
+}
+
+int os_dup(int fd, int *ret_fd)
+{
+	long copy = RAW3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return (int)copy;
+	*ret_fd = (int)copy;
+	return 0;
+}
+
+static int map(u64 size, int prot, int flags, int fd, u64 offset, void **ret_addr)
+{
+	long addr = RAW6(SYS_mmap, 0, size, prot, flags, fd, offset);
+
+	if (addr < 0 && addr > -4096)
+		return (int)addr;
+	*ret_addr = (void *)addr;
+	return 0;
+}
+
+int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr)
+{
+	return map(
+		size, PROT_READ | (may_write ? PROT_WRITE : 0), MAP_SHARED, fd, offset, ret_addr);
+}
+
+int os_map_private(u64 size, void **ret_addr)
+{
+	return map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, ret_addr);
+}
+
+int os_unmap(void *addr, u64 size)
+{
+	return (int)RAW3(SYS_munmap, addr, size, 0);
+}
+
+int os_peek(void *dst, const void *src, size_t len)
+{
+	struct iovec to = {dst, len}, from = {(void *)(uintptr_t)src, len};
+	long n = RAW6(SYS_process_vm_readv, os_pid(), &to, 1, &from, 1, 0);
+
+	return n == (long)len ? 0 : n < 0 && n != -EFAULT ? (int)n : -EFAULT;
+}
+
+int os_poke(void *dst, const void *src, size_t len)
+{
+	struct iovec from = {(void *)(uintptr_t)src, len}, to = {dst, len};
+	long n = RAW6(SYS_process_vm_writev, os_pid(), &from, 1, &to, 1, 0);
+
+	return n == (long)len ? 0 : n < 0 && n != -EFAULT ? (int)n : -EFAULT;
+}
+
+int os_futex_wait(u32 *word, u32 expected, u64 timeout_ns)
+{
+	struct timespec ts = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
+
+	return (int)RAW6(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns ? &ts : NULL, 0, 0);
+}
+
+int os_futex_wake(u32 *word, int count)
+{
+	long n = RAW3(SYS_futex, word, FUTEX_WAKE, count);
+
+	return n < 0 ? (int)n : 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the core asks of the operating system; in the core no other file calls it. Everything
+ * returns 0 or a count, or -errno. Calls go through raw system calls where a process may have
+ * replaced libc's function (see client/door.c).
+ */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include "base/types.h"
+
+enum os_clock { OS_CLOCK_MONOTONIC, OS_CLOCK_BOOTTIME, OS_CLOCK_REALTIME, OS_CLOCK_TAI };
+
+u64 os_time_ns(enum os_clock clock);
+void os_random(void *buf, size_t len);
+u32 os_pid(void);
+u32 os_tid(void);
+u32 os_cpu(void);
+u32 os_cpu_count(void); /* possible CPUs, as the kernel counts per-CPU slots */
+size_t os_page_size(void);
+
+/* A memfd of size bytes, close-on-exec. */
+int os_memfd(const char *name, u64 size, int *ret_fd);
+int os_fd_inode(int fd, u64 *ret_dev, u64 *ret_ino);
+int os_fd_size(int fd, u64 *ret_size);
+int os_fd_truncate(int fd, u64 size);
+int os_eventfd(int *ret_fd);
+int os_eventfd_signal(int fd);
+int os_eventfd_drain(int fd);
+int os_close(int fd);
+int os_dup(int fd, int *ret_fd); /* close-on-exec */
+int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr);
+int os_map_private(u64 size, void **ret_addr); /* zeroed, anonymous */
+int os_unmap(void *addr, u64 size);
+/* Reads or writes this process's own memory without faulting; -EFAULT on a bad address. */
+int os_peek(void *dst, const void *src, size_t len);
+int os_poke(void *dst, const void *src, size_t len);
+int os_futex_wait(u32 *word, u32 expected, u64 timeout_ns); /* 0, -EAGAIN, -ETIMEDOUT, -EINTR */
+int os_futex_wake(u32 *word, int count);
+
+#endif
