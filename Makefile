@@ -95,7 +95,9 @@ $(B)/test/%: $(OBJ)/%.o $(TEST_COMMON) $(B)/libcore.a $(B)/libtool.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $< $(TEST_COMMON) $(B)/libtool.a $(B)/libcore.a $(TOOL_LIBS) $(LDLIBS)
 
-.PHONY: test-bins clean help
+.PHONY: libs test-bins clean help
+# What must compile, without linking the command: quick.
+libs: $(B)/libcore.a $(B)/libtool.a
 test-bins: $(TEST_BIN)
 
 clean:
