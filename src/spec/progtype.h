@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Program types, attach types, map kinds, commands and kernels as data. Rows: progtypes.def,
+ * attachtypes.def, maps.def, commands.def, kernels.def.
+ */
+#ifndef SPEC_PROGTYPE_H
+#define SPEC_PROGTYPE_H
+
+#include "base/types.h"
+#include <hachi/abi.h>
+
+enum progtype_flag {
+	PROGTYPE_UNPRIV = 1 << 0,    /* may be loaded without CAP_BPF (socket filter, cgroup_skb) */
+	PROGTYPE_NET_ADMIN = 1 << 1, /* needs CAP_NET_ADMIN too (is_net_admin_prog_type) */
+	PROGTYPE_PERFMON = 1 << 2,   /* needs CAP_PERFMON too (is_perfmon_prog_type) */
+	PROGTYPE_LD_ABS = 1 << 3,    /* LD_ABS/LD_IND allowed (may_access_skb) */
+	PROGTYPE_PACKET = 1 << 4,    /* direct packet access */
+	PROGTYPE_PACKET_WRITE = 1 << 5,
+	PROGTYPE_BTF_ARGS =
+		1 << 6, /* context is typed by attach_btf_id (tracing, LSM, struct_ops) */
+	PROGTYPE_TEST_RUN = 1 << 7,  /* the kernel has BPF_PROG_TEST_RUN for it */
+	PROGTYPE_USER = 1 << 8,	     /* user space can fire it (sources, test run) */
+	PROGTYPE_SLEEPABLE = 1 << 9, /* BPF_F_SLEEPABLE possible */
+};
+
+struct progtype_spec {
+	u32 type;
+	const char *name;     /* libbpf_bpf_prog_type_str: "socket_filter", as bpftool prints */
+	const char *ctx_name; /* "__sk_buff"; NULL = none */
+	u32 flags;
+	u16 since;
+};
+
+struct attachtype_spec {
+	u32 type;
+	const char *name; /* libbpf_bpf_attach_type_str: "cgroup_inet_ingress" */
+	u16 since;
+};
+
+enum maptype_flag {
+	MAPTYPE_PER_CPU = 1 << 0,
+	MAPTYPE_UNPRIV = 1 << 1, /* may be created without CAP_BPF */
+	MAPTYPE_NET_ADMIN = 1 << 2,
+	MAPTYPE_MMAP = 1 << 3,
+	MAPTYPE_OF_MAPS = 1 << 4,
+	MAPTYPE_HERE = 1 << 5, /* this build serves it */
+};
+
+struct maptype_spec {
+	u32 type;
+	const char *name; /* libbpf_bpf_map_type_str: "percpu_hash" */
+	u32 flags;
+	u16 since;
+};
+
+struct kernel_profile {
+	const char *name; /* "6.18" */
+	u16 version;	  /* KERNEL(6, 18) */
+	u32 features;	  /* enum kernel_feature bits: what the verdict rules depend on */
+};
+
+enum kernel_feature {
+	KERNEL_ISA_V4 = 1 << 0,
+	KERNEL_MAY_GOTO = 1 << 1,
+	KERNEL_LOAD_ACQ = 1 << 2,
+	KERNEL_LOG_NO_LIVENESS = 1 << 3, /* register marks (_w, _r) gone from the log */
+	KERNEL_NOSPEC_FALLBACK = 1 << 4, /* speculation barrier instead of a rejection */
+	KERNEL_TAG_SHA256 = 1 << 5,
+};
+
+const struct progtype_spec *progtype_spec_by_type(u32 type);
+const struct attachtype_spec *attachtype_spec_by_type(u32 type);
+const struct maptype_spec *maptype_spec_by_type(u32 type);
+const char *command_name(u32 cmd);				       /* "BPF_MAP_CREATE" */
+const struct kernel_profile *kernel_profile_by_name(const char *name); /* NULL = the newest */
+u32 progtype_spec_count(void);					       /* by index, for listings */
+const struct progtype_spec *progtype_spec_at(u32 index);
+u32 attachtype_spec_count(void);
+const struct attachtype_spec *attachtype_spec_at(u32 index);
+u32 maptype_spec_count(void);
+const struct maptype_spec *maptype_spec_at(u32 index);
+u32 kernel_profile_count(void);
+const struct kernel_profile *kernel_profile_at(u32 index);
+
+/* Whether this attach type goes with this program type at load: 0 or -EINVAL
+ * (bpf_prog_load_check_attach). */
+int progtype_check_attach(u32 prog_type, u32 attach_type, u32 attach_btf_id, bool has_target);
+/* Which helpers may use which map kinds (check_map_func_compatibility). */
+bool maptype_allows_helper(u32 map_type, u32 helper_id);
+
+#endif
