@@ -19,48 +19,195 @@ struct tnum {
 
 #define TNUM_SBIN_SIZE 65
 
-struct tnum tnum_unknown(void);
-struct tnum tnum_const(u64 value);
-/* Smallest tnum that contains min..max (unsigned, min <= max). */
-struct tnum tnum_range(u64 min, u64 max);
+#define TNUM(v, m) ((struct tnum){.value = (v), .mask = (m)})
 
-struct tnum tnum_add(struct tnum a, struct tnum b);
-struct tnum tnum_sub(struct tnum a, struct tnum b);
-struct tnum tnum_neg(struct tnum a);
-struct tnum tnum_and(struct tnum a, struct tnum b);
-struct tnum tnum_or(struct tnum a, struct tnum b);
-struct tnum tnum_xor(struct tnum a, struct tnum b);
+static inline struct tnum tnum_unknown(void)
+{
+	return TNUM(0, ~0ull);
+}
+
+static inline struct tnum tnum_const(u64 value)
+{
+	return TNUM(value, 0);
+}
+
+static inline u64 tnum_max(struct tnum a)
+{
+	return a.value | a.mask;
+}
+
+/* Smallest tnum that contains min..max (unsigned, min <= max): their common leading bits. */
+static inline struct tnum tnum_range(u64 min, u64 max)
+{
+	u64 below = min ^ max ? ~0ull >> __builtin_clzll(min ^ max) : 0;
+
+	return TNUM(min & ~below, below);
+}
+
+/* A result bit is known when no operand bit and no carry into it is unknown: the carries that
+ * differ between the sum of the smallest and the sum of the largest operands are unknown. */
+static inline struct tnum tnum_add(struct tnum a, struct tnum b)
+{
+	u64 least = a.value + b.value;
+	u64 most = least + (a.mask + b.mask);
+	u64 mask = (least ^ most) | a.mask | b.mask;
+
+	return TNUM(least & ~mask, mask);
+}
+
+static inline struct tnum tnum_sub(struct tnum a, struct tnum b)
+{
+	u64 diff = a.value - b.value;
+	u64 mask = ((diff + a.mask) ^ (diff - b.mask)) | a.mask | b.mask;
+
+	return TNUM(diff & ~mask, mask);
+}
+
+static inline struct tnum tnum_neg(struct tnum a)
+{
+	return tnum_sub(tnum_const(0), a);
+}
+
+static inline struct tnum tnum_and(struct tnum a, struct tnum b)
+{
+	u64 ones = a.value & b.value;
+
+	return TNUM(ones, tnum_max(a) & tnum_max(b) & ~ones);
+}
+
+static inline struct tnum tnum_or(struct tnum a, struct tnum b)
+{
+	u64 ones = a.value | b.value;
+
+	return TNUM(ones, (a.mask | b.mask) & ~ones);
+}
+
+static inline struct tnum tnum_xor(struct tnum a, struct tnum b)
+{
+	u64 mask = a.mask | b.mask;
+
+	return TNUM((a.value ^ b.value) & ~mask, mask);
+}
+
 struct tnum tnum_mul(struct tnum a, struct tnum b);
-struct tnum tnum_lshift(struct tnum a, unsigned int shift);
-struct tnum tnum_rshift(struct tnum a, unsigned int shift);
-/* `bits` is the width of the number, whose top bit is the sign. */
-struct tnum tnum_arshift(struct tnum a, unsigned int shift, unsigned int bits);
+
+/* shift < 64 */
+static inline struct tnum tnum_lshift(struct tnum a, unsigned int shift)
+{
+	return TNUM(a.value << shift, a.mask << shift);
+}
+
+static inline struct tnum tnum_rshift(struct tnum a, unsigned int shift)
+{
+	return TNUM(a.value >> shift, a.mask >> shift);
+}
+
+/* The low bits, zero above; bits is 1..64. */
+static inline struct tnum tnum_cut(struct tnum a, unsigned int bits)
+{
+	u64 keep = ~0ull >> (64 - bits);
+
+	return TNUM(a.value & keep, a.mask & keep);
+}
+
+/* `bits` is the width of the number, whose top bit is the sign; shift < bits. */
+static inline struct tnum tnum_arshift(struct tnum a, unsigned int shift, unsigned int bits)
+{
+	unsigned int top = 64 - bits;
+
+	return tnum_cut(TNUM((u64)((s64)(a.value << top) >> top >> shift),
+				(u64)((s64)(a.mask << top) >> top >> shift)),
+		bits);
+}
 
 /* What both say; where they contradict each other the bit is known 1. */
-struct tnum tnum_intersect(struct tnum a, struct tnum b);
+static inline struct tnum tnum_intersect(struct tnum a, struct tnum b)
+{
+	u64 mask = a.mask & b.mask;
+
+	return TNUM((a.value | b.value) & ~mask, mask);
+}
+
 /* What either may be. */
-struct tnum tnum_union(struct tnum a, struct tnum b);
+static inline struct tnum tnum_union(struct tnum a, struct tnum b)
+{
+	u64 mask = (a.value ^ b.value) | a.mask | b.mask;
 
-/* The low bits, zero above. */
-struct tnum tnum_cut(struct tnum a, unsigned int bits);
-struct tnum tnum_cast(struct tnum a, unsigned int size_bytes);
-struct tnum tnum_subreg(struct tnum a);
-struct tnum tnum_clear_subreg(struct tnum a);
-struct tnum tnum_with_subreg(struct tnum reg, struct tnum subreg);
-struct tnum tnum_const_subreg(struct tnum a, u32 value);
+	return TNUM(a.value & ~mask, mask);
+}
 
-bool tnum_is_const(struct tnum a);
-bool tnum_equals_const(struct tnum a, u64 value);
-bool tnum_is_unknown(struct tnum a);
-bool tnum_subreg_is_const(struct tnum a);
+static inline struct tnum tnum_cast(struct tnum a, unsigned int size_bytes)
+{
+	return tnum_cut(a, size_bytes * 8);
+}
+
+static inline struct tnum tnum_subreg(struct tnum a)
+{
+	return tnum_cut(a, 32);
+}
+
+static inline struct tnum tnum_clear_subreg(struct tnum a)
+{
+	return tnum_lshift(tnum_rshift(a, 32), 32);
+}
+
+static inline struct tnum tnum_with_subreg(struct tnum reg, struct tnum subreg)
+{
+	return tnum_or(tnum_clear_subreg(reg), tnum_subreg(subreg));
+}
+
+static inline struct tnum tnum_const_subreg(struct tnum a, u32 value)
+{
+	return tnum_with_subreg(a, tnum_const(value));
+}
+
+static inline bool tnum_is_const(struct tnum a)
+{
+	return a.mask == 0;
+}
+
+static inline bool tnum_equals_const(struct tnum a, u64 value)
+{
+	return a.mask == 0 && a.value == value;
+}
+
+static inline bool tnum_is_unknown(struct tnum a)
+{
+	return a.mask == ~0ull;
+}
+
+static inline bool tnum_subreg_is_const(struct tnum a)
+{
+	return (u32)a.mask == 0;
+}
+
 /* Whether every value is a multiple of size (a power of two, or 0 = anything is). */
-bool tnum_is_aligned(struct tnum a, u64 size);
+static inline bool tnum_is_aligned(struct tnum a, u64 size)
+{
+	return size == 0 || (tnum_max(a) & (size - 1)) == 0;
+}
+
 /* Whether some value is in both. */
-bool tnum_overlap(struct tnum a, struct tnum b);
+static inline bool tnum_overlap(struct tnum a, struct tnum b)
+{
+	return ((a.value ^ b.value) & ~a.mask & ~b.mask) == 0;
+}
+
+static inline bool tnum_contains(struct tnum a, u64 value)
+{
+	return ((a.value ^ value) & ~a.mask) == 0;
+}
+
 /* Whether every value of b is one of a. */
-bool tnum_in(struct tnum a, struct tnum b);
-bool tnum_contains(struct tnum a, u64 value);
-bool tnum_equal(struct tnum a, struct tnum b);
+static inline bool tnum_in(struct tnum a, struct tnum b)
+{
+	return (b.mask & ~a.mask) == 0 && tnum_contains(a, b.value);
+}
+
+static inline bool tnum_equal(struct tnum a, struct tnum b)
+{
+	return a.value == b.value && a.mask == b.mask;
+}
 
 /* 64 characters 0, 1 or x, highest bit first. */
 void tnum_sbin(struct tnum a, char ret_text[TNUM_SBIN_SIZE]);
