@@ -92,6 +92,12 @@ bool scalar_is_sane(const struct scalar *s)
 	return body_insane(s, W) == NULL;
 }
 
+void scalar_forget_ranges(struct scalar *s)
+{
+	set_full(s, range_any(W));
+	set_half(s, range_any(W / 2));
+}
+
 void scalar_alu(u8 op, bool is_64, const struct scalar *dst, const struct scalar *src,
 	struct scalar *ret_dst)
 {
@@ -99,6 +105,18 @@ void scalar_alu(u8 op, bool is_64, const struct scalar *dst, const struct scalar
 
 	body_alu(op, is_64, &result, src, W);
 	*ret_dst = result;
+}
+
+/* A swap scrambles ranges: only the bits of the result say what they are. */
+void scalar_end(struct scalar *s, unsigned int size_bytes, bool swap)
+{
+	if (swap) {
+		s->var_off = tnum_bswap(s->var_off, size_bytes);
+		scalar_forget_ranges(s);
+	}
+	if (size_bytes < 8)
+		body_truncate(s, size_bytes * 8, W);
+	body_sync(s, W);
 }
 
 void scalar_zext32(struct scalar *s)

@@ -42,15 +42,19 @@ bool scalar_within(const struct scalar *old, const struct scalar *cur);
  * ("range bounds violation", ...), NULL when all is well. */
 const char *scalar_insane(const struct scalar *s);
 bool scalar_is_sane(const struct scalar *s);
+/* What the kernel does to an insane one: the bits stay, the ranges are given up, nothing syncs. */
+void scalar_forget_ranges(struct scalar *s);
 
 /* -- arithmetic -- */
 /*
- * *ret_dst = *dst op *src, for every operator from BPF_ADD to BPF_ARSH but BPF_MOV, and BPF_END
- * (any byte swap; src is not looked at, nor by BPF_NEG). Signed division and modulo are no
- * different from unsigned: nothing is known of either. A 32-bit result is zero-extended.
+ * *ret_dst = *dst op *src, for every operator from BPF_ADD to BPF_ARSH but BPF_MOV and BPF_END
+ * (BPF_NEG does not look at src). Signed division and modulo are no different from unsigned:
+ * nothing is known of either. A 32-bit result of the others is zero-extended.
  */
 void scalar_alu(u8 op, bool is_64, const struct scalar *dst, const struct scalar *src,
 	struct scalar *ret_dst);
+/* BPF_END: the low 2, 4 or 8 bytes, in the other order if swap, zero above. */
+void scalar_end(struct scalar *s, unsigned int size_bytes, bool swap);
 /* MOV32, and a 32-bit result: the low half, zero-extended. */
 void scalar_zext32(struct scalar *s);
 /* A zero-extending load of 1, 2 or 4 bytes. */
@@ -64,9 +68,9 @@ void scalar_bound_s32(struct scalar *s, s32 min, s32 max);
 void scalar_sync(struct scalar *s);
 
 /* -- comparison: op is BPF_JEQ, BPF_JGT, ... -- */
-/* 1 always jumps, 0 never, -1 may do either. dst == src means the same register. */
+/* 1 always jumps, 0 never, -1 may do either. */
 int scalar_branch_taken(u8 op, bool is_32, const struct scalar *dst, const struct scalar *src);
-/* What is known of both once the jump was (taken) or was not. dst == src: nothing new. */
+/* What is known of both once the jump was (taken) or was not. */
 void scalar_refine(u8 op, bool is_32, bool taken, struct scalar *dst, struct scalar *src);
 
 /* -- order -- */

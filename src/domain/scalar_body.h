@@ -170,6 +170,20 @@ BODY void learn_bits_half(struct scalar *s, unsigned int w)
 	set_half(s, half);
 }
 
+/* When only one value of the bits lies in the unsigned range, that is the number. */
+BODY void learn_single(struct scalar *s, unsigned int w)
+{
+	u64 next = tnum_step(s->var_off, s->umin);
+
+	if (tnum_contains(s->var_off, s->umin)) {
+		if (next > s->umax)
+			*s = body_const(s->umin, w);
+	} else if (next == tnum_max(s->var_off) ||
+		(next <= s->umax && tnum_step(s->var_off, next) > s->umax)) {
+		*s = body_const(next, w);
+	}
+}
+
 BODY void learn_bits(struct scalar *s, unsigned int w)
 {
 	struct range full = range_full(s);
@@ -177,6 +191,7 @@ BODY void learn_bits(struct scalar *s, unsigned int w)
 	learn_bits_half(s, w);
 	range_learn_bits(&full, s->var_off, w);
 	set_full(s, full);
+	learn_single(s, w);
 }
 
 /*
@@ -754,35 +769,11 @@ BODY int taken_not(int taken)
 	return taken < 0 ? -1 : !taken;
 }
 
-/* One register compared with itself. */
-BODY int same_taken(u8 op, struct operand a)
-{
-	switch (op) {
-	case BPF_JEQ:
-	case BPF_JGE:
-	case BPF_JLE:
-	case BPF_JSGE:
-	case BPF_JSLE: return 1;
-	case BPF_JNE:
-	case BPF_JGT:
-	case BPF_JLT:
-	case BPF_JSGT:
-	case BPF_JSLT: return 0;
-	case BPF_JSET:
-		if (tnum_is_const(a.bits))
-			return a.bits.value != 0;
-		return a.r.smin <= 0 && a.r.smax >= 0 ? -1 : 1;
-	default: return -1;
-	}
-}
-
 BODY int body_branch_taken(
 	u8 op, bool is_half, const struct scalar *dst, const struct scalar *src, unsigned int w)
 {
 	struct operand a = operand_of(dst, is_half, w), b = operand_of(src, is_half, w);
 
-	if (dst == src)
-		return same_taken(op, a);
 	switch (op) {
 	case BPF_JEQ: return equal_taken(dst, src, is_half, w);
 	case BPF_JNE: return taken_not(equal_taken(dst, src, is_half, w));
@@ -890,34 +881,34 @@ BODY void refine_sle(struct range *a, struct range *b, bool strict, unsigned int
 	b->smin = MAX(sext((u64)a->smin + strict, w), b->smin);
 }
 
+/* One register compared with itself is one operand, as the kernel has it. */
 BODY void body_refine(
 	u8 op, bool is_half, bool taken, struct scalar *dst, struct scalar *src, unsigned int w)
 {
-	struct operand a = operand_of(dst, is_half, w), b = operand_of(src, is_half, w);
+	struct operand a = operand_of(dst, is_half, w), other = operand_of(src, is_half, w);
+	struct operand *b = dst == src ? &a : &other;
 	unsigned int bits = is_half ? w / 2 : w;
 
-	if (dst == src)
-		return;
 	if (!taken && op != BPF_JSET)
 		op = negated(op);
 	switch (op) {
-	case BPF_JEQ: refine_equal(&a, &b); break;
-	case BPF_JNE: refine_unequal(&a, &b, bits); break;
-	case BPF_JLE: refine_ule(&a.r, &b.r, false, bits); break;
-	case BPF_JLT: refine_ule(&a.r, &b.r, true, bits); break;
-	case BPF_JGE: refine_ule(&b.r, &a.r, false, bits); break;
-	case BPF_JGT: refine_ule(&b.r, &a.r, true, bits); break;
-	case BPF_JSLE: refine_sle(&a.r, &b.r, false, bits); break;
-	case BPF_JSLT: refine_sle(&a.r, &b.r, true, bits); break;
-	case BPF_JSGE: refine_sle(&b.r, &a.r, false, bits); break;
-	case BPF_JSGT: refine_sle(&b.r, &a.r, true, bits); break;
+	case BPF_JEQ: refine_equal(&a, b); break;
+	case BPF_JNE: refine_unequal(&a, b, bits); break;
+	case BPF_JLE: refine_ule(&a.r, &b->r, false, bits); break;
+	case BPF_JLT: refine_ule(&a.r, &b->r, true, bits); break;
+	case BPF_JGE: refine_ule(&b->r, &a.r, false, bits); break;
+	case BPF_JGT: refine_ule(&b->r, &a.r, true, bits); break;
+	case BPF_JSLE: refine_sle(&a.r, &b->r, false, bits); break;
+	case BPF_JSLT: refine_sle(&a.r, &b->r, true, bits); break;
+	case BPF_JSGE: refine_sle(&b->r, &a.r, false, bits); break;
+	case BPF_JSGT: refine_sle(&b->r, &a.r, true, bits); break;
 	default: break;
 	}
 	if (op == BPF_JSET) {
 		refine_jset(dst, src, is_half, taken, w);
 	} else {
 		store_operand(dst, a, is_half, w);
-		store_operand(src, b, is_half, w);
+		store_operand(src, *b, is_half, w);
 	}
 	body_sync(dst, w);
 	body_sync(src, w);

@@ -20,7 +20,7 @@ static bool is_decimal_s(s64 num)
 
 void print_unum(struct strbuf *sb, u64 num)
 {
-	strbuf_printf(sb, num <= UINT16_MAX ? "%llu" : "%#llx", (unsigned long long)num);
+	strbuf_printf(sb, num <= UINT16_MAX ? "%llu" : "0x%llx", (unsigned long long)num);
 }
 
 void print_snum(struct strbuf *sb, s64 num)
@@ -28,7 +28,7 @@ void print_snum(struct strbuf *sb, s64 num)
 	if (is_decimal_s(num))
 		strbuf_printf(sb, "%lld", (long long)num);
 	else
-		strbuf_printf(sb, "%#llx", (unsigned long long)num);
+		strbuf_printf(sb, "0x%llx", (unsigned long long)num);
 }
 
 void tnum_print(struct tnum a, struct strbuf *sb)
@@ -36,7 +36,7 @@ void tnum_print(struct tnum a, struct strbuf *sb)
 	if (tnum_is_const(a))
 		print_unum(sb, a.value);
 	else
-		strbuf_printf(sb, "(%#llx; %#llx)", (unsigned long long)a.value,
+		strbuf_printf(sb, "(0x%llx; 0x%llx)", (unsigned long long)a.value,
 			(unsigned long long)a.mask);
 }
 
@@ -99,4 +99,15 @@ void scalar_print(const struct scalar *s, struct strbuf *sb)
 	strbuf_puts(sb, "scalar(");
 	scalar_print_ranges(s, sb, &sep);
 	strbuf_putc(sb, ')');
+}
+
+void scalar_print_bounds(const struct scalar *s, struct strbuf *sb)
+{
+	strbuf_printf(sb, "u64=[0x%llx, 0x%llx] s64=[0x%llx, 0x%llx] ", (unsigned long long)s->umin,
+		(unsigned long long)s->umax, (unsigned long long)s->smin,
+		(unsigned long long)s->smax);
+	strbuf_printf(sb, "u32=[0x%x, 0x%x] s32=[0x%x, 0x%x] ", s->u32_min, s->u32_max,
+		(u32)s->s32_min, (u32)s->s32_max);
+	strbuf_printf(sb, "var_off=(0x%llx, 0x%llx)", (unsigned long long)s->var_off.value,
+		(unsigned long long)s->var_off.mask);
 }

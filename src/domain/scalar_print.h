@@ -19,5 +19,7 @@ void tnum_print(struct tnum a, struct strbuf *sb);
 void scalar_print_ranges(const struct scalar *s, struct strbuf *sb, const char **sep);
 /* A whole scalar without id: "42" or "scalar(...)". */
 void scalar_print(const struct scalar *s, struct strbuf *sb);
+/* All bounds of a scalar_insane() one: "u64=[0x1, 0x0] s64=... var_off=(0x0, 0x1)". */
+void scalar_print_bounds(const struct scalar *s, struct strbuf *sb);
 
 #endif

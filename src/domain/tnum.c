@@ -21,6 +21,36 @@ struct tnum tnum_mul(struct tnum a, struct tnum b)
 	return sum;
 }
 
+struct tnum tnum_bswap(struct tnum a, unsigned int size_bytes)
+{
+	unsigned int unused = 64 - size_bytes * 8;
+
+	return TNUM(__builtin_bswap64(a.value) >> unused, __builtin_bswap64(a.mask) >> unused);
+}
+
+/*
+ * With x = z + 1: the highest known bit on which x and a differ decides. Where a has the 1, its
+ * smallest tail below x's leading bits is the answer; where x has it, the leading bits must grow:
+ * the lowest unknown bit above that x has clear is set.
+ */
+u64 tnum_step(struct tnum a, u64 z)
+{
+	u64 x = z + 1, differ = (x ^ a.value) & ~a.mask, tail, grow;
+
+	if (z >= tnum_max(a))
+		return tnum_max(a);
+	if (z < a.value)
+		return a.value;
+	if (!differ)
+		return x;
+	tail = ~0ull >> __builtin_clzll(differ);
+	if (a.value & differ & ~(tail >> 1))
+		return (x & ~tail) | (a.value & tail);
+	grow = a.mask & ~x & ~tail;
+	grow &= -grow;
+	return (x & ~(grow | (grow - 1))) | grow | (a.value & (grow - 1));
+}
+
 void tnum_sbin(struct tnum a, char ret_text[TNUM_SBIN_SIZE])
 {
 	int i;

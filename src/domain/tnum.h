@@ -90,6 +90,8 @@ static inline struct tnum tnum_xor(struct tnum a, struct tnum b)
 }
 
 struct tnum tnum_mul(struct tnum a, struct tnum b);
+/* The low size bytes (2, 4, 8) in the other order, zero above. */
+struct tnum tnum_bswap(struct tnum a, unsigned int size_bytes);
 
 /* shift < 64 */
 static inline struct tnum tnum_lshift(struct tnum a, unsigned int shift)
@@ -208,6 +210,9 @@ static inline bool tnum_equal(struct tnum a, struct tnum b)
 {
 	return a.value == b.value && a.mask == b.mask;
 }
+
+/* The smallest value of a that is above z, the largest one when there is none. */
+u64 tnum_step(struct tnum a, u64 z);
 
 /* 64 characters 0, 1 or x, highest bit first. */
 void tnum_sbin(struct tnum a, char ret_text[TNUM_SBIN_SIZE]);
