@@ -7,26 +7,12 @@
 
 #include <stdio.h>
 
-#define REG                                                                                        \
-	{                                                                                          \
-		0, INSN_FIELD_REG                                                                  \
-	}
-#define ANY                                                                                        \
-	{                                                                                          \
-		0, INSN_FIELD_ANY                                                                  \
-	}
-#define NONZERO                                                                                    \
-	{                                                                                          \
-		0, INSN_FIELD_NONZERO                                                              \
-	}
-#define UNCHECKED                                                                                  \
-	{                                                                                          \
-		0, INSN_FIELD_UNCHECKED                                                            \
-	}
-#define EQ(v)                                                                                      \
-	{                                                                                          \
-		v, INSN_FIELD_EQ                                                                   \
-	}
+/* clang-format off */
+#define REG	  {0, INSN_FIELD_REG}
+#define ANY	  {0, INSN_FIELD_ANY}
+#define UNCHECKED {0, INSN_FIELD_UNCHECKED}
+#define EQ(v)	  {v, INSN_FIELD_EQ}
+/* clang-format on */
 #define KV(a, b) INSN_KV(a, b)
 enum {
 	DST = INSN_USES_DST,
@@ -85,7 +71,6 @@ static bool field_fits(struct insn_field field, s32 value)
 {
 	switch ((enum insn_field_use)field.use) {
 	case INSN_FIELD_EQ: return value == field.value;
-	case INSN_FIELD_NONZERO: return value != 0;
 	case INSN_FIELD_REG:
 	case INSN_FIELD_ANY:
 	case INSN_FIELD_UNCHECKED: return true;
@@ -280,12 +265,11 @@ void insn_error_text(enum insn_error error, const struct insn *insn, char *buf, 
 	case INSN_ERROR_##id:                                                                      \
 		INSN_ERROR_PRINT_##argument(text);                                                 \
 		break;
-#define INSN_ERROR_PRINT_NONE(text)    snprintf(buf, size, text)
-#define INSN_ERROR_PRINT_OP(text)      snprintf(buf, size, text, insn->op)
-#define INSN_ERROR_PRINT_IMM(text)     snprintf(buf, size, text, (u32)insn->imm)
-#define INSN_ERROR_PRINT_OFF_IMM(text) snprintf(buf, size, text, insn->off, insn->imm)
-#define INSN_ERROR_PRINT_DST(text)     snprintf(buf, size, text, insn->dst)
-#define INSN_ERROR_PRINT_SRC(text)     snprintf(buf, size, text, insn->src)
+#define INSN_ERROR_PRINT_NONE(text) snprintf(buf, size, text)
+#define INSN_ERROR_PRINT_OP(text)   snprintf(buf, size, text, insn->op)
+#define INSN_ERROR_PRINT_IMM(text)  snprintf(buf, size, text, insn->imm)
+#define INSN_ERROR_PRINT_DST(text)  snprintf(buf, size, text, insn->dst)
+#define INSN_ERROR_PRINT_SRC(text)  snprintf(buf, size, text, insn->src)
 #include "isa/insn_errors.def"
 	case INSN_OK:
 	case INSN_ERROR_COUNT: break;
@@ -321,7 +305,7 @@ int insn_encode(const struct insn_decoded *decoded, struct insn *ret)
 		insn[0].imm = (s32)decoded->imm64;
 		insn[1].imm = (s32)(decoded->imm64 >> 32);
 	}
-	/* Bytes that an earlier row claims (call 12), or that no row does (may_goto +0). */
+	/* Bytes that an earlier row claims (call 12). */
 	if (insn_decode_any(insn, 2, &again) || again.kind != decoded->kind)
 		return -EINVAL;
 	memcpy(ret, insn, again.slots * sizeof(*ret));

@@ -182,7 +182,6 @@ enum insn_field_use {
 	INSN_FIELD_EQ, /* must be `value` */
 	INSN_FIELD_REG,
 	INSN_FIELD_ANY,
-	INSN_FIELD_NONZERO,
 	INSN_FIELD_UNCHECKED, /* unused, and nobody looks */
 };
 

@@ -139,7 +139,7 @@ TEST(refusals_say_what_the_kernel_says)
 	CHECK_ERROR(INSN_RAW(0xd3, 1, 1, 0, 0), "invalid atomic operand size");
 	CHECK_ERROR(INSN_RAW(0x05, 1, 0, 0, 0), "BPF_JA uses reserved fields");
 	CHECK_ERROR(INSN_RAW(0x15, 1, 2, 0, 0), "BPF_JMP/JMP32 uses reserved fields");
-	CHECK_ERROR(INSN_RAW(0xe5, 0, 0, 0, 0), "invalid may_goto off 0 imm 0");
+	CHECK_ERROR(INSN_RAW(0xe5, 0, 0, 0, 1), "invalid may_goto imm 1");
 	CHECK_ERROR(INSN_RAW(0x85, 0, 3, 0, 0), "BPF_CALL uses reserved fields");
 	CHECK_ERROR(INSN_RAW(0x95, 1, 0, 0, 0), "BPF_EXIT uses reserved fields");
 	CHECK_ERROR(INSN_RAW(0x20, 1, 0, 0, 0), "BPF_LD_[ABS|IND] uses reserved fields");
