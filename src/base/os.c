@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,4 +277,19 @@ int os_futex_wake(u32 *word, int count)
 	long n = RAW3(SYS_futex, word, FUTEX_WAKE, count);
 
 	return n < 0 ? (int)n : 0;
+}
+
+int os_membarrier_register(void)
+{
+	return (int)RAW3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void os_membarrier(void)
+{
+	RAW3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void os_yield(void)
+{
+	RAW3(SYS_sched_yield, 0, 0, 0);
 }

@@ -37,5 +37,9 @@ int os_peek(void *dst, const void *src, size_t len);
 int os_poke(void *dst, const void *src, size_t len);
 int os_futex_wait(u32 *word, u32 expected, u64 timeout_ns); /* 0, -EAGAIN, -ETIMEDOUT, -EINTR */
 int os_futex_wake(u32 *word, int count);
+/* Every running thread of this process passes a full barrier (base/epoch.c). */
+int os_membarrier_register(void);
+void os_membarrier(void);
+void os_yield(void);
 
 #endif

@@ -34,6 +34,11 @@ struct map_object_ops {
 	/* Takes a reference on the object that fd names, if it may stand in this map; its id. */
 	int (*get)(struct map *map, s32 fd, void **ret_object, u32 *ret_id);
 	void (*put)(struct map *map, void *object);
+	/*
+	 * The slot holds this object now (NULL = none); called with the map's lock held and before
+	 * the old object is put. May be NULL.
+	 */
+	void (*changed)(struct map *map, u32 slot, void *object);
 };
 
 struct map_ops {
