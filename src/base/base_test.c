@@ -12,6 +12,8 @@
 #include "test/tap.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TEST(sha1_of_abc_is_the_standard_vector)
 {
@@ -188,4 +190,33 @@ TEST(peek_reports_a_bad_address)
 	CHECK_EQ(os_peek(&y, &x, sizeof(x)), 0);
 	CHECK_EQ(y, 5);
 	CHECK_EQ(os_peek(&y, (void *)16, sizeof(y)), -EFAULT);
+}
+
+TEST(a_thread_knows_itself_after_fork_and_death_shows)
+{
+	u64 self = os_self(), child_self = 0;
+	int pipe_fds[2], status;
+	pid_t pid;
+
+	CHECK(self != 0);
+	CHECK_EQ(os_self(), self);
+	CHECK(!os_is_gone(self));
+	REQUIRE_EQ(pipe(pipe_fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		u64 mine = os_self();
+
+		_exit(write(pipe_fds[1], &mine, sizeof(mine)) != sizeof(mine));
+	}
+	CHECK_EQ(read(pipe_fds[0], &child_self, sizeof(child_self)), sizeof(child_self));
+	CHECK(child_self != 0 && child_self != self);
+	/* a zombie is gone already */
+	for (int i = 0; i < 1000 && !os_is_gone(child_self); i++)
+		usleep(1000);
+	CHECK(os_is_gone(child_self));
+	waitpid(pid, &status, 0);
+	CHECK(os_is_gone(child_self));
+	CHECK_EQ(status, 0);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
 }

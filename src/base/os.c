@@ -94,6 +94,95 @@ u32 os_tid(void)
 	return (u32)RAW3(SYS_gettid, 0, 0, 0);
 }
 
+#define SELF_TID_BITS 22 /* PID_MAX_LIMIT of 64-bit Linux */
+#define SELF_TID_MASK ((1u << SELF_TID_BITS) - 1)
+
+/* When a thread started, in clock ticks since boot; 0 when /proc is not there, -ESRCH when dead. */
+static s64 thread_start(u32 tid)
+{
+	char path[32], text[1024];
+	const char *p;
+	char *end;
+	long fd, len;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
+	fd = RAW6(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0)
+		return RAW3(SYS_tkill, tid, 0, 0) == -ESRCH ? -ESRCH : 0;
+	len = RAW3(SYS_read, fd, text, sizeof(text) - 1);
+	RAW3(SYS_close, fd, 0, 0);
+	if (len <= 0)
+		return -ESRCH;
+	text[len] = 0;
+	p = strrchr(text, ')'); /* comm may hold anything: count fields from its end */
+	if (!p || p[1] != ' ')
+		return 0;
+	p += 2;
+	if (*p == 'Z' || *p == 'X')
+		return -ESRCH;
+	for (int field = 3; p && field < 22; field++) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p ? (s64)strtoull(p, &end, 10) : 0;
+}
+
+/* Reads 0 in a child of fork(): what the parent's threads cached must be asked again. */
+static u32 *fork_mark(void)
+{
+	static u32 *mark;
+	u32 *page = __atomic_load_n(&mark, __ATOMIC_ACQUIRE), *none = NULL;
+	void *addr;
+
+	if (likely(page != NULL))
+		return page;
+	if (os_map_private(os_page_size(), &addr))
+		return NULL;
+	if (RAW3(SYS_madvise, addr, os_page_size(), MADV_WIPEONFORK)) {
+		os_unmap(addr, os_page_size());
+		return NULL;
+	}
+	if (!__atomic_compare_exchange_n(
+		    &mark, &none, addr, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		os_unmap(addr, os_page_size());
+		return none;
+	}
+	return addr;
+}
+
+u64 os_self(void)
+{
+	static _Thread_local u64 self;
+	static _Thread_local u32 self_mark;
+	static u32 next_mark = 1;
+	u32 *mark = fork_mark(), now;
+	s64 start;
+
+	if (likely(mark && self && self_mark == __atomic_load_n(mark, __ATOMIC_RELAXED)))
+		return self;
+	if (mark && !__atomic_load_n(mark, __ATOMIC_RELAXED)) {
+		u32 fresh = 0;
+
+		now = __atomic_add_fetch(&next_mark, 1, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(
+			mark, &fresh, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	}
+	now = mark ? __atomic_load_n(mark, __ATOMIC_RELAXED) : 0;
+	start = thread_start(os_tid());
+	self = (u64)(start > 0 ? start : 0) << SELF_TID_BITS | (os_tid() & SELF_TID_MASK);
+	self_mark = now;
+	return self;
+}
+
+bool os_is_gone(u64 self)
+{
+	s64 start = thread_start((u32)self & SELF_TID_MASK);
+	u64 then = self >> SELF_TID_BITS;
+
+	/* 0: whoever took the word, or we, cannot see /proc; then only the thread id speaks */
+	return start < 0 || (start > 0 && then && (u64)start != then);
+}
+
 u32 os_cpu(void)
 {
 	int cpu = sched_getcpu();
@@ -225,7 +314,8 @@ int os_dup(int fd, int *ret_fd)
 
 static int map(u64 size, int prot, int flags, int fd, u64 offset, void **ret_addr)
 {
-	long addr = RAW6(SYS_mmap, 0, size, prot, flags, fd, offset);
+	long addr =
+		RAW6(SYS_mmap, flags & MAP_FIXED ? *ret_addr : NULL, size, prot, flags, fd, offset);
 
 	if (addr < 0 && addr > -4096)
 		return (int)addr;
@@ -237,6 +327,12 @@ int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr)
 {
 	return map(
 		size, PROT_READ | (may_write ? PROT_WRITE : 0), MAP_SHARED, fd, offset, ret_addr);
+}
+
+int os_map_shared_at(int fd, u64 offset, u64 size, bool may_write, void *addr)
+{
+	return map(size, PROT_READ | (may_write ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, fd,
+		offset, &addr);
 }
 
 int os_map_private(u64 size, void **ret_addr)

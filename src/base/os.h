@@ -15,6 +15,12 @@ u64 os_time_ns(enum os_clock clock);
 void os_random(void *buf, size_t len);
 u32 os_pid(void);
 u32 os_tid(void);
+/*
+ * This thread, as a word for locks in shared memory: never 0, never the same for two threads of a
+ * pid namespace, dead ones included. Cheap; right after fork() too.
+ */
+u64 os_self(void);
+bool os_is_gone(u64 self); /* whether that thread has ended; may read /proc */
 u32 os_cpu(void);
 u32 os_cpu_count(void); /* possible CPUs, as the kernel counts per-CPU slots */
 size_t os_page_size(void);
@@ -30,6 +36,8 @@ int os_eventfd_drain(int fd);
 int os_close(int fd);
 int os_dup(int fd, int *ret_fd); /* close-on-exec */
 int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr);
+/* The same over [addr, addr + size), which the caller has mapped. */
+int os_map_shared_at(int fd, u64 offset, u64 size, bool may_write, void *addr);
 int os_map_private(u64 size, void **ret_addr); /* zeroed, anonymous */
 int os_unmap(void *addr, u64 size);
 /* Reads or writes this process's own memory without faulting; -EFAULT on a bad address. */
