@@ -107,9 +107,11 @@ int log_finish(struct log *log, u32 *ret_true_size)
 		} else {
 			size_t first = log->start_pos % log->size;
 
-			reverse(log->buf, first);
-			reverse(log->buf + first, log->size - first);
-			reverse(log->buf, log->size);
+			if (first) { /* a buffer of megabytes that never filled stays as it is */
+				reverse(log->buf, first);
+				reverse(log->buf + first, log->size - first);
+				reverse(log->buf, log->size);
+			}
 			log->buf[log->end_pos - log->start_pos] = 0;
 		}
 	}
