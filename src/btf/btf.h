@@ -18,11 +18,16 @@
 #include <linux/btf.h>
 
 struct btf;
+struct btype_fields_env;
 
 struct btype_options {
-	bool is_trusted;  /* no check but the layout, no log: the kernel's own BTF */
-	bool is_kernel;	  /* describes the kernel or a module, not a program */
-	const char *name; /* "vmlinux" or a module's; copied */
+	bool is_trusted;   /* no check but the layout, no log: the kernel's own BTF */
+	bool is_kernel;	   /* describes the kernel or a module, not a program */
+	u32 kind_max;	   /* kinds that the modelled kernel knows: BTF_KIND_*; 0 = the newest */
+	bool no_tag_kflag; /* kernels before 6.15 refuse kind_flag on tags */
+	const char *name;  /* "vmlinux" or a module's; copied */
+	/* How kptr targets of the program's own structs are looked up (fields.h); may be NULL. */
+	const struct btype_fields_env *fields_env;
 };
 
 /*

@@ -51,7 +51,7 @@ struct btype_fields {
 
 struct btype_fields_env {
 	const struct btf *kernel; /* where kptr targets are looked up first; may be NULL */
-	/* Has this kernel type a destructor (bpf_cast_to_kern_ctx aside)? NULL = none has. */
+	/* May this kernel type be owned by a map (has it a registered destructor)? NULL = none. */
 	bool (*has_dtor)(void *arg, const struct btf *kernel, u32 type);
 	void *arg;
 };
@@ -65,10 +65,11 @@ int btype_parse_fields(const struct btf *btf, u32 id, u32 kinds, u32 value_size,
 void btype_fields_free(struct btype_fields *fields);
 /* The field that covers this byte and is of one of `kinds`, or NULL. */
 const struct btype_field *btype_fields_at(const struct btype_fields *fields, u32 offset, u32 kinds);
+const char *btype_field_name(enum btype_field_kind kind); /* "bpf_timer", "kptr", ... */
 bool btype_fields_same(const struct btype_fields *a, const struct btype_fields *b);
 /*
- * Fills in field[].value of graph roots from the program's own objects and checks ownership
- * (kernel: btf_check_and_fixup_fields()). Needs the btf that the fields came from.
+ * Fills in field[].value of graph roots from the program's own objects, checks that ownership ends
+ * and that uptrs point to a page of the program's at most. Needs the btf the fields came from.
  */
 int btype_fields_link(const struct btf *btf, struct btype_fields *fields);
 
