@@ -50,4 +50,10 @@ int os_membarrier_register(void);
 void os_membarrier(void);
 void os_yield(void);
 
+/* This thread and process as the helpers of a program that nobody else defines see them. */
+void os_thread_name(char name[16]); /* NUL-padded */
+u64 os_uid_gid(void);		    /* gid << 32 | uid */
+/* Id of the cgroup (version 2), or of its ancestor at level (0 = root; -1 = its own); 0 = none. */
+u64 os_cgroup_id(int level);
+
 #endif

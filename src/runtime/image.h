@@ -4,15 +4,20 @@
  * addresses: LD_IMM64 names maps, subprograms and BTF objects by index into the tables here, calls
  * name helpers by id. The engine resolves them when it compiles.
  *
- * Forms after verify/rewrite (beside plain instructions):
- *	LD_IMM64 src=BPF_PSEUDO_MAP_FD     imm = index into maps -> maps[i].handle
- *	LD_IMM64 src=BPF_PSEUDO_MAP_VALUE  imm = index into maps, next.imm = offset -> values +
- *offset LD_IMM64 src=BPF_PSEUDO_FUNC       imm = subprog index -> value for run_callback() LD_IMM64
- *src=0                     the constant CALL src=0                         imm = helper id ->
- *helpers(id) CALL src=BPF_PSEUDO_CALL           imm = pc-relative, as in the ISA CALL
- *src=BPF_PSEUDO_KFUNC_CALL     imm = index into kfuncs LDX PROBE_MEM / PROBE_MEMSX run_probe_load()
- *	ST|NOSPEC                          speculation barrier
- *	CALL imm=BPF_FUNC_tail_call        handled by the engine: r2 = map, r3 = index
+ * Forms after verify/rewrite (beside plain instructions; `;` separates form and meaning):
+ *	LD_IMM64 src=BPF_PSEUDO_MAP_FD, _IDX		; imm = index into maps: maps[imm].handle
+ *	LD_IMM64 src=BPF_PSEUDO_MAP_VALUE, _IDX_VALUE	; as above, next.imm = offset: values +
+ *offset LD_IMM64 src=BPF_PSEUDO_FUNC	; imm = index into subprogs: value for run_callback()
+ *	LD_IMM64 src=0, BPF_PSEUDO_BTF_ID		; the constant
+ *	CALL src=0			; imm = helper id: helper(helper_ctx, id)
+ *	CALL src=BPF_PSEUDO_CALL	; imm = pc-relative, as in the ISA
+ *	CALL src=BPF_PSEUDO_KFUNC_CALL	; imm = index into kfuncs
+ *	CALL imm=BPF_FUNC_tail_call	; carried out by the engine: r2 = map, r3 = index
+ *	LDX PROBE_MEM, PROBE_MEMSX	; run_probe_load()
+ *	PROBE_MEM32 and the like	; arena_base + (u32)register + off
+ *	may_goto			; stays as loaded: the engine counts, per call of a function
+ *	LD_ABS, LD_IND			; may stay as loaded: run_load_packet()
+ *	ST|NOSPEC			; speculation barrier
  */
 #ifndef RUNTIME_IMAGE_H
 #define RUNTIME_IMAGE_H
@@ -71,8 +76,11 @@ struct code {
 	u32 kfunc_count;
 	helper_fn (*helper)(void *helper_ctx, u32 id); /* NULL when this build has none */
 	void *helper_ctx;
-	u8 blind;	/* constant blinding wanted */
-	bool uses_fuel; /* run->fuel and run->cancel are checked at back edges */
+	u64 arena_base; /* where this process has the arena: 4 GiB and 32 KiB on both sides mapped
+			 */
+	u64 arena_user_base; /* upper half of user addresses in it */
+	u8 blind;	     /* constant blinding wanted */
+	bool uses_fuel;	     /* run->fuel and run->cancel are checked at back edges */
 	u32 prog_type;
 	const char *name;
 };

@@ -42,14 +42,18 @@ enum run_fault {
 	RUN_GUARD_TRIPPED, /* guard mode found an access that the verifier should have refused */
 	RUN_OUT_OF_FUEL,
 	RUN_CANCELLED,
-	RUN_THROWN, /* bpf_throw() unwound to the entry program */
+	/*
+	 * bpf_throw() sets it and run->thrown, and returns; the engine unwinds to the entry
+	 * function and clears it there. It stays set while a callback is left.
+	 */
+	RUN_THROWN,
 };
 
 struct run {
 	const struct hachi_world *world;
 	const struct run_services *services;
 	void *owner;		   /* struct hachi of the program, for services */
-	const struct image *image; /* running now; changes with a tail call */
+	const struct image *image; /* running now; the caller sets it; changes with a tail call */
 	void *ctx;
 	u32 ctx_size; /* bytes, for guard mode; 0 = unknown */
 	u32 cpu;
@@ -75,12 +79,25 @@ struct run {
 
 /*
  * Calls a BPF function from a helper (bpf_loop's callback and the like). func is what LD_IMM64
- * with BPF_PSEUDO_FUNC loaded: only the engine that runs the program knows its shape.
+ * with BPF_PSEUDO_FUNC loaded: only the engine that runs the program knows its shape. When
+ * run->fault is set afterwards the helper returns at once.
  */
 u64 run_callback(struct run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 
 /* A load through a BTF pointer: never faults, 0 where nothing can be read (kernel: PROBE_MEM). */
 u64 run_probe_load(struct run *run, u64 addr, u32 size);
+
+/*
+ * LD_ABS and LD_IND: size bytes at off of the packet of a struct hachi_skb, big endian; negative
+ * offsets as classic BPF has them. false: outside the packet, and the function returns 0.
+ */
+bool run_load_packet(struct run *run, u64 ctx, s32 off, u32 size, u64 *ret_value);
+
+/*
+ * Counts a jump backwards, or one call of a callback, against run->fuel and looks at run->cancel.
+ * Sets run->fault when the run must end: helpers that call back in a loop must then stop, too.
+ */
+void run_back_edge(struct run *run);
 
 /* World access with the process's own world as the default. */
 u64 world_time_ns(const struct hachi_world *w, enum hachi_clock clock);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The interpreter as an engine: makes images, enters them, calls back into them. Reading order:
+ * this file, interp_translate.c, interp_loop.h.
+ */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "runtime/interp.h"
+
+static bool always_available(void)
+{
+	return true;
+}
+
+static void interp_free(struct image *image)
+{
+	struct interp_image *ii;
+
+	if (!image)
+		return;
+	ii = container_of(image, struct interp_image, image);
+	mem_free(ii->ops);
+	mem_free(ii->insn_of_op);
+	mem_free(ii->funcs);
+	mem_free(ii->maps);
+	mem_free(ii->facts);
+	mem_free(ii);
+}
+
+static u64 run_func(struct run *run, const struct interp_func *func, const u64 args[5])
+{
+	if (unlikely(run->guard || func->owner->facts))
+		return interp_run_checked(run, func, args);
+	return interp_run_fast(run, func, args);
+}
+
+static u64 interp_entry(void *ctx, struct run *run)
+{
+	const struct interp_image *ii = container_of(run->image, const struct interp_image, image);
+	const u64 args[5] = {(u64)(uintptr_t)ctx};
+
+	return run_func(run, &ii->funcs[0], args);
+}
+
+static u64 interp_callback(struct run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	const u64 args[5] = {r1, r2, r3, r4, r5};
+
+	run_back_edge(run);
+	if (run->fault != RUN_OK)
+		return 0;
+	return run_func(run, (const struct interp_func *)(uintptr_t)func, args);
+}
+
+/* The label of each pair of kinds, for interp_fuse(). */
+static const struct {
+	u16 first, second;
+} fused_pairs[] = {
+#define FUSE(a, b) {INSN_KIND_##a, INSN_KIND_##b},
+#include "runtime/interp_fused.def"
+};
+
+void interp_fuse(struct interp_image *image, const struct interp_labels *labels)
+{
+	u8 first_pair[INTERP_KIND_COUNT + 1];
+	u32 i, p;
+
+	/* pairs stand together by their first kind */
+	memset(first_pair, 0xff, sizeof(first_pair));
+	for (p = ARRAY_SIZE(fused_pairs); p-- > 0;)
+		first_pair[fused_pairs[p].first] = (u8)p;
+	for (i = 0; i < image->op_count; i++) {
+		struct interp_op *op = &image->ops[i];
+
+		op->label = labels->kinds[op->kind];
+		for (p = first_pair[op->kind];
+			p < ARRAY_SIZE(fused_pairs) && fused_pairs[p].first == op->kind; p++) {
+			if (fused_pairs[p].second == op[1].kind)
+				op->label = labels->fused[p];
+		}
+	}
+}
+STATIC_ASSERT(ARRAY_SIZE(fused_pairs) < 0xff);
+
+static int interp_compile(const struct code *code, struct log *log, struct image **ret_image)
+{
+	struct interp_image *ii = mem_zalloc(sizeof(*ii));
+	struct interp_labels labels;
+	int err;
+
+	if (!ii)
+		return -ENOMEM;
+	ii->image = (struct image){.engine = &engine_interp, .entry = interp_entry};
+	err = interp_translate(code, ii);
+	if (err) {
+		interp_free(&ii->image);
+		return err;
+	}
+	interp_fast_labels(&labels);
+	interp_fuse(ii, &labels);
+	*ret_image = &ii->image;
+	return 0;
+}
+
+const struct image *interp_tail_target(
+	struct run *run, const struct code_map *map, u64 handle, u32 index)
+{
+	const struct image *target = NULL;
+
+	if (run->tail_calls >= INTERP_MAX_TAIL_CALLS)
+		return NULL;
+	if (map && map->tail) {
+		if (index < map->tail->count)
+			target = __atomic_load_n(&map->tail->slots[index], __ATOMIC_ACQUIRE);
+	} else if (run->services && run->services->tail_target) {
+		target = run->services->tail_target(run, handle, index);
+	}
+	if (target)
+		run->tail_calls++;
+	return target;
+}
+
+const struct engine engine_interp = {
+	.name = "interp",
+	.is_available = always_available,
+	.compile = interp_compile,
+	.free = interp_free,
+	.callback = interp_callback,
+};

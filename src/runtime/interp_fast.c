@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The interpreter's loop without checks: each operation names the code of the next one, and common
+ * neighbours (interp_fused.def) are carried out together.
+ */
+#include "runtime/interp.h"
+
+static struct interp_labels fast_labels;
+
+#define INTERP_LOOP interp_run_fast
+#define INTERP_HAS_FUSED
+#define DISPATCH()			      goto * pc->label
+#define GUARD(addr, bytes, is_write)	      (void)0
+#define GUARD_CALL()			      (void)0
+#define FACT_BRANCH(is_taken)		      (void)0
+#define FACT_DIVISOR(operation, width, value) (void)0
+
+#include "runtime/interp_loop.h"
+
+void interp_fast_labels(struct interp_labels *ret_labels)
+{
+	interp_run_fast(NULL, NULL, NULL);
+	*ret_labels = fast_labels;
+}

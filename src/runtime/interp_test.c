@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The interpreter beyond single instructions: calls, tail calls, callbacks, stopping, guards. */
+#include "base/alloc.h"
+#include "runtime/image.h"
+#include "test/tap.h"
+
+#include <hachi/context.h>
+
+enum { HELPER_SUM = 1, HELPER_LOOP, HELPER_THROW };
+
+static u64 helper_sum(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	return r1 + 2 * r2 + 3 * r3 + 4 * r4 + 5 * r5;
+}
+
+/* Calls the function r2 r1 times, as bpf_loop does. */
+static u64 helper_loop(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	u64 i;
+
+	for (i = 0; i < r1; i++) {
+		u64 stop = run_callback(run, r2, i, r3, 0, 0, 0);
+
+		if (run->fault || stop)
+			break;
+	}
+	return i;
+}
+
+static u64 helper_throw(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	run->fault = RUN_THROWN;
+	run->thrown = r1;
+	return 0;
+}
+
+static helper_fn find_helper(void *ctx, u32 id)
+{
+	switch (id) {
+	case HELPER_SUM: return helper_sum;
+	case HELPER_LOOP: return helper_loop;
+	case HELPER_THROW: return helper_throw;
+	default: return NULL;
+	}
+}
+
+static const helper_fn kfuncs[] = {helper_throw};
+
+static struct code code_of(const struct insn *insns, u32 count)
+{
+	return (struct code){.insns = insns,
+		.insn_count = count,
+		.helper = find_helper,
+		.kfuncs = kfuncs,
+		.kfunc_count = ARRAY_SIZE(kfuncs)};
+}
+
+static u64 run_code(const struct code *code, void *ctx, struct run *run)
+{
+	struct image *image;
+	u64 ret;
+
+	if (!CHECK_EQ(engine_interp.compile(code, NULL, &image), 0))
+		return 0;
+	run->image = image;
+	ret = image->entry(ctx, run);
+	engine_interp.free(image);
+	return ret;
+}
+
+#define RUN(insns, ctx)                                                                            \
+	({                                                                                         \
+		struct run run_ = {.fuel = -1};                                                    \
+		struct code code_ = code_of(insns, ARRAY_SIZE(insns));                             \
+		u64 ret_ = run_code(&code_, ctx, &run_);                                           \
+		CHECK_EQ(run_.fault, RUN_OK);                                                      \
+		ret_;                                                                              \
+	})
+
+TEST(a_helper_gets_five_arguments)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(1, 1), INSN_MOV64_IMM(2, 10),
+		INSN_MOV64_IMM(3, 100), INSN_MOV64_IMM(4, 1000), INSN_MOV64_IMM(5, 10000),
+		INSN_CALL(HELPER_SUM), INSN_EXIT()};
+
+	CHECK_EQ(RUN(p, NULL), 54321);
+}
+
+TEST(a_loop_sums_bytes_of_the_context)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MOV64_REG(2, 1),
+		INSN_ALU64_IMM(BPF_ADD, 2, 4), INSN_LDX_MEM(BPF_B, 3, 1, 0),
+		INSN_ALU64_REG(BPF_ADD, 0, 3), INSN_ALU64_IMM(BPF_ADD, 1, 1),
+		INSN_JMP_REG(BPF_JNE, 1, 2, -4), INSN_EXIT()};
+	u8 bytes[] = {1, 2, 3, 250};
+
+	CHECK_EQ(RUN(p, bytes), 256);
+}
+
+TEST(functions_have_their_own_stack_and_keep_r6_to_r9)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(6, 7), INSN_ST_MEM(BPF_DW, 10, -8, 5),
+		INSN_CALL_FUNC(3), INSN_LDX_MEM(BPF_DW, 1, 10, -8), INSN_ALU64_REG(BPF_ADD, 0, 1),
+		INSN_JA(3), /* function: */ INSN_MOV64_IMM(6, 1000),
+		INSN_LDX_MEM(BPF_DW, 0, 10, -8), INSN_EXIT(),
+		/* main's end: */ INSN_ALU64_REG(BPF_ADD, 0, 6), INSN_EXIT()};
+	const struct code_subprog subs[] = {
+		{.start = 0, .stack_bytes = 8}, {.start = 6, .stack_bytes = 8}};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	struct run run = {.fuel = -1};
+
+	code.subprogs = subs;
+	code.subprog_count = 2;
+	CHECK_EQ(run_code(&code, NULL, &run), 0 + 5 + 7);
+}
+
+TEST(a_callback_runs_and_may_stop)
+{
+	u64 cell = 0;
+	const struct insn p[] = {INSN_MOV64_REG(3, 1), INSN_MOV64_IMM(1, 10), INSN_LD_FUNC(2, 1),
+		INSN_CALL(HELPER_LOOP), INSN_EXIT(),
+		/* callback(i, cell): */ INSN_ATOMIC(BPF_DW, BPF_ADD, 2, 1, 0),
+		INSN_MOV64_IMM(0, 0), INSN_JMP_IMM(BPF_JLT, 1, 6, 1), INSN_MOV64_IMM(0, 1),
+		INSN_EXIT()};
+	const struct code_subprog subs[] = {{.start = 0}, {.start = 6, .is_callback = true}};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	struct run run = {.fuel = -1};
+
+	code.subprogs = subs;
+	code.subprog_count = 2;
+	CHECK_EQ(run_code(&code, &cell, &run), 6);
+	CHECK_EQ(cell, 0 + 1 + 2 + 3 + 4 + 5 + 6);
+}
+
+static const struct insn throwing[] = {INSN_CALL_FUNC(2), INSN_MOV64_IMM(0, 1), INSN_EXIT(),
+	/* function: */ INSN_MOV64_IMM(1, 42), INSN_CALL_KFUNC(0, 0), INSN_MOV64_IMM(0, 2),
+	INSN_EXIT(), /* exception callback: */ INSN_MOV64_REG(0, 1),
+	INSN_ALU64_IMM(BPF_ADD, 0, 100), INSN_EXIT()};
+
+TEST(a_thrown_value_becomes_the_result)
+{
+	const struct code_subprog subs[] = {{.start = 0}, {.start = 3}, {.start = 7}};
+	struct code code = code_of(throwing, ARRAY_SIZE(throwing));
+	struct run run = {.fuel = -1};
+
+	code.subprogs = subs;
+	code.subprog_count = 3;
+	CHECK_EQ(run_code(&code, NULL, &run), 42);
+	CHECK_EQ(run.fault, RUN_OK);
+}
+
+TEST(an_exception_callback_makes_the_result)
+{
+	const struct code_subprog subs[] = {
+		{.start = 0}, {.start = 3}, {.start = 7, .is_exception_cb = true}};
+	struct code code = code_of(throwing, ARRAY_SIZE(throwing));
+	struct run run = {.fuel = -1};
+
+	code.subprogs = subs;
+	code.subprog_count = 3;
+	CHECK_EQ(run_code(&code, NULL, &run), 142);
+	CHECK_EQ(run.fault, RUN_OK);
+}
+
+TEST(fuel_ends_an_endless_loop)
+{
+	const struct insn p[] = {
+		INSN_MOV64_IMM(0, 0), INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_JA(-2), INSN_EXIT()};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	struct run run = {.fuel = 1000};
+	int cancel = 1;
+
+	code.uses_fuel = true;
+	run_code(&code, NULL, &run);
+	CHECK_EQ(run.fault, RUN_OUT_OF_FUEL);
+	run = (struct run){.fuel = -1, .cancel = &cancel};
+	run_code(&code, NULL, &run);
+	CHECK_EQ(run.fault, RUN_CANCELLED);
+}
+
+TEST(may_goto_ends_a_loop_after_eight_million_rounds)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MAYGOTO(2),
+		INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_JA(-3), INSN_EXIT()};
+
+	CHECK_EQ(RUN(p, NULL), 8 << 20);
+}
+
+/* A prog array of two programs that the tests below fill. */
+static struct {
+	u32 count;
+	const struct image *slots[2];
+} programs = {.count = 2};
+
+static const struct image *tail_target(struct run *run, u64 map, u32 index)
+{
+	return index < programs.count ? programs.slots[index] : NULL;
+}
+
+static const struct run_services services = {.tail_target = tail_target};
+
+/* ctx->count++, then calls itself; falls through with the count when that fails. */
+TEST(the_34th_tail_call_falls_through)
+{
+	const struct insn p[] = {INSN_LDX_MEM(BPF_DW, 6, 1, 0), INSN_ALU64_IMM(BPF_ADD, 6, 1),
+		INSN_STX_MEM(BPF_DW, 1, 6, 0), INSN_MOV64_IMM(2, 0), INSN_MOV64_IMM(3, 1),
+		INSN_CALL(INSN_FUNC_TAIL_CALL), INSN_MOV64_REG(0, 6), INSN_EXIT()};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	struct run run = {.fuel = -1, .services = &services};
+	struct image *image;
+	u64 count = 0;
+
+	REQUIRE_EQ(engine_interp.compile(&code, NULL, &image), 0);
+	programs.slots[0] = NULL;
+	programs.slots[1] = image;
+	run.image = image;
+	CHECK_EQ(image->entry(&count, &run), 34);
+	CHECK_EQ(run.tail_calls, 33);
+	engine_interp.free(image);
+}
+
+TEST(a_tail_call_from_a_function_returns_to_its_caller)
+{
+	const struct insn p[] = {INSN_CALL_FUNC(2), INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_EXIT(),
+		/* function: */ INSN_MOV64_IMM(3, 0), INSN_CALL(INSN_FUNC_TAIL_CALL),
+		INSN_MOV64_IMM(0, 1000), INSN_EXIT()};
+	const struct insn target[] = {INSN_MOV64_IMM(0, 50), INSN_EXIT()};
+	const struct code_subprog subs[] = {{.start = 0}, {.start = 3, .has_tail_call = true}};
+	struct code code = code_of(p, ARRAY_SIZE(p)), target_code = code_of(target, 2);
+	struct run run = {.fuel = -1, .services = &services};
+	struct image *image;
+
+	REQUIRE_EQ(engine_interp.compile(&target_code, NULL, &image), 0);
+	programs.slots[0] = image;
+	code.subprogs = subs;
+	code.subprog_count = 2;
+	CHECK_EQ(run_code(&code, NULL, &run), 51);
+	programs.slots[0] = NULL;
+	CHECK_EQ(run_code(&code, NULL, &run), 1001);
+	engine_interp.free(image);
+}
+
+TEST(packet_loads_are_big_endian_and_end_the_function_outside)
+{
+	const struct insn p[] = {INSN_MOV64_REG(6, 1), INSN_LD_ABS(BPF_H, 2), INSN_MOV64_REG(7, 0),
+		INSN_MOV64_IMM(1, 1), INSN_LD_IND(BPF_B, 1, 4), INSN_ALU64_REG(BPF_ADD, 0, 7),
+		INSN_EXIT()};
+	const struct insn outside[] = {
+		INSN_MOV64_REG(6, 1), INSN_LD_ABS(BPF_W, 4), INSN_MOV64_IMM(0, 9), INSN_EXIT()};
+	u8 packet[] = {1, 2, 3, 4, 5, 6, 7};
+	struct hachi_skb skb = {.data = (u64)(uintptr_t)packet,
+		.data_end = (u64)(uintptr_t)packet + sizeof(packet)};
+
+	CHECK_EQ(RUN(p, &skb), 0x0304 + 6);
+	CHECK_EQ(RUN(outside, &skb), 0);
+}
+
+static bool only_context(
+	const struct run_guard *guard, const struct run *run, u64 addr, u32 size, bool is_write)
+{
+	u64 ctx = (u64)(uintptr_t)run->ctx;
+
+	return !is_write && addr >= ctx && addr + size <= ctx + run->ctx_size;
+}
+
+static u32 tripped_at;
+static void note_trip(struct run_guard *guard, const struct run *run, u32 insn, u64 addr)
+{
+	tripped_at = insn;
+}
+
+TEST(the_guard_stops_an_access_outside)
+{
+	const struct insn p[] = {
+		INSN_LDX_MEM(BPF_W, 0, 1, 0), INSN_LDX_MEM(BPF_W, 0, 1, 6), INSN_EXIT()};
+	u64 ctx = 5;
+	struct run_guard guard = {only_context, note_trip};
+	struct run run = {.fuel = -1, .guard = &guard, .ctx = &ctx, .ctx_size = sizeof(ctx)};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+
+	run_code(&code, &ctx, &run);
+	CHECK_EQ(run.fault, RUN_GUARD_TRIPPED);
+	CHECK_EQ(tripped_at, 1);
+}
+
+TEST(a_probe_load_of_nothing_gives_0)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(1, 64),
+		INSN_RAW(BPF_LDX | INSN_PROBE_MEM | BPF_DW, 0, 1, 0, 0), INSN_EXIT()};
+
+	CHECK_EQ(RUN(p, NULL), 0);
+}
+
+TEST(what_cannot_be_translated_is_refused)
+{
+	const struct insn jump_out[] = {INSN_JA(5), INSN_EXIT()};
+	const struct insn into_wide[] = {INSN_JA(1), INSN_LD_IMM64(0, 1), INSN_EXIT()};
+	const struct insn no_helper[] = {INSN_CALL(77), INSN_EXIT()};
+	const struct insn no_map[] = {INSN_LD_MAP_FD(1, 0), INSN_EXIT()};
+	const struct insn callx[] = {INSN_RAW(BPF_JMP | BPF_CALL | BPF_X, 1, 0, 0, 0), INSN_EXIT()};
+	const struct insn half[] = {INSN_RAW(BPF_LD | BPF_IMM | BPF_DW, 0, 0, 0, 0)};
+	struct image *image;
+
+#define REFUSED(p)                                                                                 \
+	({                                                                                         \
+		struct code c_ = code_of(p, ARRAY_SIZE(p));                                        \
+		CHECK_EQ(engine_interp.compile(&c_, NULL, &image), -EINVAL);                       \
+	})
+	REFUSED(jump_out);
+	REFUSED(into_wide);
+	REFUSED(no_helper);
+	REFUSED(no_map);
+	REFUSED(callx);
+	REFUSED(half);
+}
+
+TEST(compiling_survives_every_failing_allocation)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_EXIT()};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	struct image *image;
+	u64 nth;
+	int err;
+
+	for (nth = 1;; nth++) {
+		mem_fail_nth(nth);
+		err = engine_interp.compile(&code, NULL, &image);
+		if (!mem_has_failed())
+			break;
+		CHECK_EQ(err, -ENOMEM);
+	}
+	mem_fail_nth(0);
+	CHECK_EQ(err, 0);
+	engine_interp.free(image);
+}
