@@ -21,6 +21,12 @@ struct insn {
 STATIC_ASSERT(sizeof(struct insn) == 8);
 STATIC_ASSERT(sizeof(struct insn) == sizeof(struct bpf_insn));
 
+/* A program that grows; use the macros of base/vec.h. */
+struct insn_vec {
+	struct insn *data; /* owned */
+	size_t len, cap;
+};
+
 enum {
 	INSN_MEMSX = 0x80,	    /* mode: sign-extending load */
 	INSN_LOAD_ACQ = 0x100,	    /* atomic operation */
