@@ -9,10 +9,18 @@
 #include "base/types.h"
 #include <hachi/abi.h>
 
+/* FUNC_map_lookup_elem and so on: enum bpf_func_id, whatever the system's header knows. */
+enum helper_id {
+#define HELPER(id_, name_, ...) FUNC_##name_ = id_,
+#define HELPER_VARIANT(...)
+#include "spec/helpers.def"
+};
+
 /* Argument types; names follow enum bpf_arg_type. Low byte the type, above it flags. */
 enum spec_arg {
 	ARG_NONE = 0,
-	ARG_ANYTHING,
+	ARG_ANYTHING, /* initialised */
+	ARG_SCALAR,   /* not a pointer */
 	ARG_CONST_MAP_PTR,
 	ARG_MAP_KEY,
 	ARG_MAP_VALUE,
@@ -74,11 +82,12 @@ enum helper_flag {
 	HELPER_MIGHT_SLEEP = 1 << 3,
 	HELPER_ACQUIRES = 1 << 4, /* returns a reference */
 	HELPER_RELEASES = 1 << 5,
-	HELPER_NO_FASTCALL = 1 << 6,
-	HELPER_FASTCALL = 1 << 7,      /* clobbers only r0 (allow_fastcall) */
-	HELPER_CALLBACK_SYNC = 1 << 8, /* calls its ARG_FUNC before it returns */
-	HELPER_CALLBACK_ASYNC = 1 << 9,
-	HELPER_RET_MAP_VALUE_OF_ARG1 = 1 << 10,
+	HELPER_FASTCALL = 1 << 6,      /* clobbers only r0 (allow_fastcall) */
+	HELPER_CALLBACK_SYNC = 1 << 7, /* calls its ARG_FUNC before it returns */
+	HELPER_CALLBACK_ASYNC = 1 << 8,
+	HELPER_PTR_CAST = 1 << 9, /* returns the same object as argument 1 in another type */
+	HELPER_DYNPTR_REF =
+		1 << 10, /* returns memory that lives as long as the dynptr in argument 1 */
 };
 
 struct helper_spec {
@@ -87,7 +96,7 @@ struct helper_spec {
 	u32 ret;	  /* enum spec_ret with flags */
 	u32 arg[5];	  /* enum spec_arg with flags */
 	u32 fixed_size[5];
-	const char *ret_btf;	/* struct name for RET_BTF_ID */
+	const char *ret_btf;	/* struct name for RET_BTF_ID; NULL = of the argument (kptr_xchg) */
 	const char *arg_btf[5]; /* struct names for ARG_BTF_ID */
 	u32 flags;		/* enum helper_flag */
 	u16 since;		/* first kernel: KERNEL(5, 8) */
@@ -111,16 +120,31 @@ enum helper_access {
 	HELPER_NOT_HERE, /* not for this program type ("program of this type cannot use helper") */
 	HELPER_NEEDS_CAPS, /* would be allowed with more capabilities; same message in the kernel */
 	HELPER_TOO_NEW,	   /* not in that kernel version */
+	HELPER_NOT_IN_PROBE, /* not on this attach target ("helper call is not allowed in probe") */
+};
+
+/* Who asks. */
+struct helper_query {
+	u32 prog_type, attach_type;
+	u32 caps;   /* enum spec_caps */
+	u16 kernel; /* KERNEL(6, 18); 0 = the newest */
+	bool is_sleepable;
+	/*
+	 * Name of the function or member attached to (tracing, LSM: "bpf_lsm_file_open";
+	 * struct_ops: "release"); NULL = none or unknown.
+	 */
+	const char *target;
 };
 
 const struct helper_spec *helper_spec_by_id(u32 id); /* NULL = unknown id */
-const char *helper_name(u32 id);		     /* "bpf_unspec" or NULL when unknown */
+const char *helper_name(u32 id);		     /* "bpf_map_lookup_elem"; NULL = unknown */
 /*
- * The kernel's get_func_proto() for a program type: availability and, where the prototype differs
- * by program type (perf_event_output, get_stack, ...), the right variant.
+ * The kernel's get_func_proto() for a program type: availability and, where the contract differs
+ * by program type (get_stack, sk_storage_get, ...), the right variant. ret_spec is NULL unless
+ * HELPER_OK. Programs of type EXT ask with the type of the program that they extend.
  */
-enum helper_access helper_spec_for(u32 id, u32 prog_type, u32 attach_type, u32 caps, u16 kernel,
-	bool is_sleepable, const struct helper_spec **ret_spec);
+enum helper_access helper_spec_for(
+	u32 id, const struct helper_query *query, const struct helper_spec **ret_spec);
 u32 helper_spec_count(void); /* ids are 1 .. count */
 
 #endif

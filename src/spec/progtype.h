@@ -20,7 +20,8 @@ enum progtype_flag {
 		1 << 6, /* context is typed by attach_btf_id (tracing, LSM, struct_ops) */
 	PROGTYPE_TEST_RUN = 1 << 7,  /* the kernel has BPF_PROG_TEST_RUN for it */
 	PROGTYPE_USER = 1 << 8,	     /* user space can fire it (sources, test run) */
-	PROGTYPE_SLEEPABLE = 1 << 9, /* BPF_F_SLEEPABLE possible */
+	PROGTYPE_SLEEPABLE = 1 << 9, /* BPF_F_SLEEPABLE possible (progtype_can_sleep) */
+	PROGTYPE_TRACING = 1 << 10,  /* may interrupt anything: no locks, timers, lists, trees */
 };
 
 struct progtype_spec {
@@ -29,6 +30,7 @@ struct progtype_spec {
 	const char *ctx_name; /* "__sk_buff"; NULL = none */
 	u32 flags;
 	u16 since;
+	u64 attach; /* attach types accepted at load, as bits; ~0 = not checked */
 };
 
 struct attachtype_spec {
@@ -43,7 +45,9 @@ enum maptype_flag {
 	MAPTYPE_NET_ADMIN = 1 << 2,
 	MAPTYPE_MMAP = 1 << 3,
 	MAPTYPE_OF_MAPS = 1 << 4,
-	MAPTYPE_HERE = 1 << 5, /* this build serves it */
+	MAPTYPE_SLEEPABLE = 1 << 5, /* sleepable programs may use it */
+	MAPTYPE_CLOSED = 1 << 6,    /* no helpers but those listed for the kind */
+	MAPTYPE_SOCKS = 1 << 7,	    /* holds sockets: updates only where none can be locked */
 };
 
 struct maptype_spec {
@@ -51,6 +55,8 @@ struct maptype_spec {
 	const char *name; /* libbpf_bpf_map_type_str: "percpu_hash" */
 	u32 flags;
 	u16 since;
+	const u8 *helpers; /* ids of the helpers made for the kind */
+	u32 helper_count;
 };
 
 struct kernel_profile {
@@ -68,24 +74,47 @@ enum kernel_feature {
 	KERNEL_TAG_SHA256 = 1 << 5,
 };
 
+/* NULL, unless it returns a row or a text. */
 const struct progtype_spec *progtype_spec_by_type(u32 type);
 const struct attachtype_spec *attachtype_spec_by_type(u32 type);
 const struct maptype_spec *maptype_spec_by_type(u32 type);
-const char *command_name(u32 cmd);				       /* "BPF_MAP_CREATE" */
-const struct kernel_profile *kernel_profile_by_name(const char *name); /* NULL = the newest */
-u32 progtype_spec_count(void);					       /* by index, for listings */
+const char *command_name(u32 cmd); /* "BPF_MAP_CREATE" */
+u16 command_since(u32 cmd);	   /* 0 = no such command */
+/* NULL or "" = the newest; NULL when there is no such profile. */
+const struct kernel_profile *kernel_profile_by_name(const char *name);
+
+/* By index, for listings. */
+u32 progtype_spec_count(void);
 const struct progtype_spec *progtype_spec_at(u32 index);
 u32 attachtype_spec_count(void);
 const struct attachtype_spec *attachtype_spec_at(u32 index);
 u32 maptype_spec_count(void);
 const struct maptype_spec *maptype_spec_at(u32 index);
+u32 command_count(void);
 u32 kernel_profile_count(void);
 const struct kernel_profile *kernel_profile_at(u32 index);
 
-/* Whether this attach type goes with this program type at load: 0 or -EINVAL
- * (bpf_prog_load_check_attach). */
-int progtype_check_attach(u32 prog_type, u32 attach_type, u32 attach_btf_id, bool has_target);
+/* What a load that leaves out the attach type means (bpf_prog_load_fixup_attach_type). */
+u32 progtype_default_attach(u32 prog_type, u32 attach_type);
+/*
+ * Whether the attach type and target go with this program type at load: 0 or -EINVAL
+ * (bpf_prog_load_check_attach). has_target_btf: attach_btf_obj_fd or vmlinux was given with an
+ * attach_btf_id; has_target_prog: attach_prog_fd names a program.
+ */
+int progtype_check_attach(u32 prog_type, u32 attach_type, u32 attach_btf_id, bool has_target_btf,
+	bool has_target_prog);
+/* Whether BPF_F_SLEEPABLE is possible (can_be_sleepable). */
+bool progtype_can_sleep(u32 prog_type, u32 attach_type);
+/* What loading needs beyond CAP_BPF: enum spec_caps bits. */
+u32 progtype_caps(u32 prog_type);
+
 /* Which helpers may use which map kinds (check_map_func_compatibility). */
-bool maptype_allows_helper(u32 map_type, u32 helper_id);
+bool maptype_allows_helper(u32 map_type, u32 helper_id, u32 prog_type, u32 attach_type);
+/*
+ * Whether a program may use a map of this kind whose values hold these special fields (enum
+ * btype_field_kind bits): NULL, or what is wrong, in the kernel's words
+ * (check_map_prog_compatibility).
+ */
+const char *maptype_prog_objection(u32 map_type, u32 field_kinds, u32 prog_type, bool is_sleepable);
 
 #endif
