@@ -243,6 +243,10 @@ struct hachi_helper {
 #define HACHI_HELPER_CUSTOM 0x10000
 HACHI_API int hachi_helper_register(struct hachi *h, const struct hachi_helper *helper);
 
+/* Number of a system call of this processor ("openat"), -1 = unknown; and its name, or NULL. */
+HACHI_API int hachi_syscall_number(const char *name);
+HACHI_API const char *hachi_syscall_name(int number);
+
 /* ---- what this build serves (for `hachi feature`) ------------------------------------------ */
 
 HACHI_API bool hachi_has_helper(uint32_t helper_id);
