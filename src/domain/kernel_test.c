@@ -104,6 +104,11 @@ static void unlink_reg(struct program *p, struct state *st, u8 reg)
 	note_state(p, st);
 }
 
+static bool is_zero_or_ones(const struct scalar *s)
+{
+	return (s->smin == -1 && s->smax == 0) || (s->s32_min == -1 && s->s32_max == 0);
+}
+
 static void emit_alu(struct program *p, struct state *st)
 {
 	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_AND, BPF_OR, BPF_XOR, BPF_LSH,
@@ -130,7 +135,9 @@ static void emit_alu(struct program *p, struct state *st)
 		operand = st->reg[src] = scalar_const((u64)(s64)imm);
 		note_state(p, st);
 	}
-	/* A mask that comes after a sign test forks the path in some kernels; see the verifier. */
+	/* A known mask on 0 or -1 is where the verifier splits the path in two. */
+	if ((op == BPF_AND || op == BPF_OR) && is_zero_or_ones(&st->reg[dst]))
+		op = BPF_XOR;
 	emit(p, (is_64 ? BPF_ALU64 : BPF_ALU) | op | (is_reg ? BPF_X : BPF_K), dst,
 		is_reg ? src : 0, 0, is_reg ? 0 : imm);
 	scalar_alu(op, is_64, &st->reg[dst], &operand, &st->reg[dst]);
