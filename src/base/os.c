@@ -150,13 +150,17 @@ static u32 *fork_mark(void)
 	return addr;
 }
 
+static u64 thread_word(u32 tid, s64 start)
+{
+	return (u64)(start > 0 ? start : 0) << SELF_TID_BITS | (tid & SELF_TID_MASK);
+}
+
 u64 os_self(void)
 {
 	static _Thread_local u64 self;
 	static _Thread_local u32 self_mark;
 	static u32 next_mark = 1;
 	u32 *mark = fork_mark(), now;
-	s64 start;
 
 	if (likely(mark && self && self_mark == __atomic_load_n(mark, __ATOMIC_RELAXED)))
 		return self;
@@ -168,10 +172,23 @@ u64 os_self(void)
 			mark, &fresh, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	}
 	now = mark ? __atomic_load_n(mark, __ATOMIC_RELAXED) : 0;
-	start = thread_start(os_tid());
-	self = (u64)(start > 0 ? start : 0) << SELF_TID_BITS | (os_tid() & SELF_TID_MASK);
+	self = thread_word(os_tid(), thread_start(os_tid()));
 	self_mark = now;
 	return self;
+}
+
+u64 os_thread(u32 tid)
+{
+	s64 start = thread_start(tid);
+
+	return start < 0 ? 0 : thread_word(tid, start);
+}
+
+u64 os_pid_namespace(void)
+{
+	struct stat st;
+
+	return RAW6(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &st, 0, 0, 0) ? 0 : st.st_ino;
 }
 
 bool os_is_gone(u64 self)
@@ -333,6 +350,17 @@ int os_map_shared_at(int fd, u64 offset, u64 size, bool may_write, void *addr)
 {
 	return map(size, PROT_READ | (may_write ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, fd,
 		offset, &addr);
+}
+
+int os_map_private_at(u64 size, void *addr)
+{
+	return map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0,
+		&addr);
+}
+
+int os_map_reserve(u64 size, void **ret_addr)
+{
+	return map(size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, ret_addr);
 }
 
 int os_map_private(u64 size, void **ret_addr)

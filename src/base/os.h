@@ -20,6 +20,8 @@ u32 os_tid(void);
  * pid namespace, dead ones included. Cheap; right after fork() too.
  */
 u64 os_self(void);
+u64 os_thread(u32 tid);	   /* os_self() of a thread of any process, 0 when it has ended */
+u64 os_pid_namespace(void); /* where thread ids mean the same; 0 = unknown */
 bool os_is_gone(u64 self); /* whether that thread has ended; may read /proc */
 u32 os_cpu(void);
 u32 os_cpu_count(void); /* possible CPUs, as the kernel counts per-CPU slots */
@@ -38,6 +40,8 @@ int os_dup(int fd, int *ret_fd); /* close-on-exec */
 int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr);
 /* The same over [addr, addr + size), which the caller has mapped. */
 int os_map_shared_at(int fd, u64 offset, u64 size, bool may_write, void *addr);
+int os_map_private_at(u64 size, void *addr);
+int os_map_reserve(u64 size, void **ret_addr); /* addresses only: no access, no memory */
 int os_map_private(u64 size, void **ret_addr); /* zeroed, anonymous */
 int os_unmap(void *addr, u64 size);
 /* Reads or writes this process's own memory without faulting; -EFAULT on a bad address. */

@@ -46,7 +46,8 @@ struct map_ops {
 	int (*check)(const struct map_params *params);
 	/* Bytes of the region without the header page; 0 or -E2BIG, -ENOMEM. */
 	int (*region_size)(const struct map_params *params, u64 *ret_size);
-	int (*init)(struct map *map);	  /* region is zeroed */
+	/* Fills private state and, in a new (zeroed) region, the control data. */
+	int (*init)(struct map *map, bool is_new);
 	void (*release)(struct map *map); /* drops private state and references */
 
 	/* For programs. lookup returns the element for that CPU, or NULL. */
@@ -88,6 +89,12 @@ struct map {
 	int fd;	       /* memfd, owned */
 	u8 *region;    /* mapping, owned */
 	u64 region_size, mmap_bytes;
+	/*
+	 * Arrays: element 0 (of CPU 0). Per-CPU kinds: the copy of CPU n of any value stands
+	 * n * cpu_stride further.
+	 */
+	u8 *values;
+	u64 cpu_stride;
 	struct btf *btf; /* owned reference, or NULL */
 	u32 btf_key_type_id, btf_value_type_id, btf_vmlinux_value_type_id;
 	struct btype_fields *fields; /* owned; special fields of the value, or NULL */
@@ -95,10 +102,15 @@ struct map {
 	u32 write_active; /* user writes under way and writable mappings, against freeze */
 	struct map *inner_template; /* maps of maps: the shape of their elements; owned */
 	const struct map_object_ops *object_ops;
-	void **objects; /* private, parallel to slots, of maps of objects */
-	void *owner;	/* struct hachi, for object_ops; opaque here */
-	void *priv;	/* of the kind */
-	int event_fd;	/* stand-in for poll, or -1 */
+	/*
+	 * Private, parallel to slots, of maps of objects; a u32 count stands 8 bytes before the
+	 * first. Written with release; put() is called after that, possibly while readers still
+	 * hold the object (see base/epoch.h).
+	 */
+	void **objects;
+	void *owner;  /* struct hachi, for object_ops; opaque here */
+	void *priv;   /* of the kind */
+	int event_fd; /* stand-in for poll, or -1 */
 	u64 created_ns;
 	u32 creator_uid;
 	/* prog arrays: what the first program fixed; see syscall/ */
@@ -112,6 +124,12 @@ const struct map_ops *map_ops_for(u32 type);
 
 /* Checks, creates the region. The map starts with one reference. */
 int map_new(const struct map_params *params, struct map **ret_map);
+/*
+ * A second handle, in this or another process, on the region that fd (a memfd) holds; takes over
+ * fd. Objects in slots are not resolved. -EINVAL: no region of ours; -EXDEV: made in another pid
+ * namespace, where we could not tell the dead from the living.
+ */
+int map_open(int own_fd, struct map **ret_map);
 void map_ref(struct map *map);
 void map_unref(struct map *map);
 
@@ -120,5 +138,12 @@ u32 map_user_value_size(const struct map *map);
 bool map_is_per_cpu(const struct map *map);
 /* Whether an inner map may stand in a map of maps (bpf_map_meta_equal). */
 bool map_same_shape(const struct map *a, const struct map *b);
+/* Whether maps of maps may hold maps like this: 0, -EINVAL (is one itself) or -ENOTSUPP (524). */
+int map_inner_check(const struct map *inner);
+/* The handle on a region that is mapped at this address (its first byte). */
+struct map *map_of_region(const u8 *region);
+
+/* The kernel's ENOTSUPP, which libc does not name. */
+#define MAP_ENOTSUPP 524
 
 #endif
