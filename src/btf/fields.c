@@ -64,6 +64,7 @@ struct found {
 struct finder {
 	const struct btf *btf;
 	u32 kinds, seen;
+	u32 budget; /* places still looked at: nested structs may be wide at every level */
 	u32 count;
 	struct found found[BTYPE_FIELDS_MAX];
 };
@@ -232,7 +233,7 @@ static int find_one(struct finder *fi, const struct place *place, u32 level)
 		id = btype_array(t)->type;
 		t = btype_by_id(fi->btf, id);
 	}
-	if (depth == BTYPE_DEPTH_MAX)
+	if (depth == BTYPE_DEPTH_MAX || fi->budget-- == 0)
 		return -E2BIG;
 	if (elems == 0)
 		return 0;
@@ -399,7 +400,7 @@ static int check_together(const struct btype_fields *fields)
 int btype_parse_fields(const struct btf *btf, u32 id, u32 kinds, u32 value_size,
 	const struct btype_fields_env *env, struct btype_fields **ret)
 {
-	struct finder fi = {.btf = btf, .kinds = kinds};
+	struct finder fi = {.btf = btf, .kinds = kinds, .budget = 1u << 20};
 	const struct btf_type *t = btype_by_id(btf, id);
 	struct btype_fields *fields;
 	u32 next = 0;

@@ -254,7 +254,8 @@ int btype_size(const struct btf *btf, u32 id, u32 *ret_size)
 	return btype_sized(btf, id, NULL, ret_size) ? 0 : -EINVAL;
 }
 
-static u32 align_within(const struct btf *btf, u32 id, u32 levels)
+/* Hostile types may be wide at every level: `budget` members are looked at, over all levels. */
+static u32 align_within(const struct btf *btf, u32 id, u32 levels, u32 *budget)
 {
 	const struct btf_type *t = btype_resolve(btf, id, NULL);
 	u32 align = 1;
@@ -267,12 +268,15 @@ static u32 align_within(const struct btf *btf, u32 id, u32 levels)
 	case BTF_KIND_FLOAT:
 	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64: return t->size <= 16 && IS_POWER_OF_2(t->size) ? t->size : 1;
-	case BTF_KIND_ARRAY: return align_within(btf, btype_array(t)->type, levels - 1);
+	case BTF_KIND_ARRAY: return align_within(btf, btype_array(t)->type, levels - 1, budget);
 	case BTF_KIND_STRUCT:
 	case BTF_KIND_UNION:
-		for (u32 i = 0; i < btype_vlen(t) && align < 16; i++) {
+		for (u32 i = 0; i < btype_vlen(t) && align < 16 && *budget; i++) {
 			struct btype_member m = btype_member(btf, t, i);
-			u32 its = align_within(btf, m.type, levels - 1);
+			u32 its;
+
+			--*budget;
+			its = align_within(btf, m.type, levels - 1, budget);
 
 			if (m.bit_offset % (its * 8) && !m.bit_size)
 				return 1; /* packed */
@@ -285,7 +289,9 @@ static u32 align_within(const struct btf *btf, u32 id, u32 levels)
 
 u32 btype_align(const struct btf *btf, u32 id)
 {
-	return align_within(btf, id, 8);
+	u32 budget = 4096;
+
+	return align_within(btf, id, 8, &budget);
 }
 
 /* ---- parts of a record ---------------------------------------------------------------------- */
@@ -329,9 +335,9 @@ struct btype_member btype_member(const struct btf *btf, const struct btf_type *t
 }
 
 static int find_member(const struct btf *btf, const struct btf_type *t, const char *name,
-	u32 levels, struct btype_member *ret)
+	u32 levels, u32 *budget, struct btype_member *ret)
 {
-	for (u32 i = 0; i < btype_vlen(t); i++) {
+	for (u32 i = 0; i < btype_vlen(t) && *budget; i++, --*budget) {
 		struct btype_member m = btype_member(btf, t, i);
 		const struct btf_type *its;
 		struct btype_member inner;
@@ -345,7 +351,7 @@ static int find_member(const struct btf *btf, const struct btf_type *t, const ch
 		}
 		its = btype_skip_mods(btf, m.type, NULL);
 		if (!its || !btype_is_composite(its) || levels == 0 ||
-			find_member(btf, its, name, levels - 1, &inner))
+			find_member(btf, its, name, levels - 1, budget, &inner))
 			continue;
 		*ret = inner;
 		ret->bit_offset += m.bit_offset;
@@ -357,7 +363,11 @@ static int find_member(const struct btf *btf, const struct btf_type *t, const ch
 int btype_find_member(const struct btf *btf, const struct btf_type *t, const char *name,
 	struct btype_member *ret_member)
 {
-	return btype_is_composite(t) ? find_member(btf, t, name, 8, ret_member) : -ENOENT;
+	u32 budget = 256u << 10;
+
+	if (!btype_is_composite(t))
+		return -ENOENT;
+	return find_member(btf, t, name, 8, &budget, ret_member);
 }
 
 bool btype_member_is_int(const struct btf *btf, const struct btf_type *t, u32 index,
