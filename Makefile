@@ -88,12 +88,66 @@ $(B)/libhachi.so: $(CORE_OBJ)
 	@echo "  LD    $@"
 	$(Q)$(CC) -shared -Wl,-soname,libhachi.so.0 $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The command exports the names by which its libbpf reaches the kernel (see client/door.c).
+$(B)/hachi: $(OBJ)/src/cli/main.o $(B)/libtool.a $(B)/libcore.a src/client/door.list
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--dynamic-list=src/client/door.list -Wl,--as-needed -o $@ \
+		$< -Wl,--whole-archive $(B)/libtool.a -Wl,--no-whole-archive $(B)/libcore.a \
+		$(TOOL_LIBS) $(LDLIBS)
+
 -include $(wildcard mk/*.mk)
 
 TEST_COMMON := $(OBJ)/test/tap.o
 $(B)/test/%: $(OBJ)/%.o $(TEST_COMMON) $(B)/libcore.a $(B)/libtool.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $< $(TEST_COMMON) $(B)/libtool.a $(B)/libcore.a $(TOOL_LIBS) $(LDLIBS)
+
+# ---- test --------------------------------------------------------------------------------------
+# Programs in test/cli are shell scripts that print TAP; they get the build in $HACHI and $B.
+CLI_TESTS := $(wildcard test/cli/*.sh)
+export HACHI := $(abspath $(B)/hachi)
+export HACHI_BUILD := $(abspath $(B))
+
+.PHONY: check check-docs lint format demo install uninstall
+check: all test-bins $(CHECK_DEPS)
+	tools/run-tests.sh -j 2 $(TEST_BIN) $(CLI_TESTS) $(CHECK_EXTRA)
+
+lint:
+	tools/format.sh --check
+	tools/layers.sh
+	tools/banned.sh
+	shellcheck demo check .ci/run tools/*.sh test/cli/*.sh
+	$(MAKE) --no-print-directory MODE=rel libs build/libhachi.so build/libhachi.a
+	tools/symbols.sh build
+	@tools/sizes.sh
+
+format:
+	tools/format.sh
+
+demo: all
+	@tools/demo.sh $(B)/hachi
+
+# ---- install -----------------------------------------------------------------------------------
+I := $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(I)/bin $(I)/lib/pkgconfig $(I)/lib/hachi $(I)/include/hachi $(I)/share/man/man1 \
+		$(I)/share/bash-completion/completions $(I)/share/hachi/examples
+	install -m 755 $(B)/hachi $(I)/bin/hachi
+	install -m 644 $(B)/libhachi.a $(I)/lib/libhachi.a
+	install -m 755 $(B)/libhachi.so $(I)/lib/libhachi.so.0
+	ln -sf libhachi.so.0 $(I)/lib/libhachi.so
+	install -m 755 $(B)/libhachi-preload.so $(I)/lib/hachi/libhachi-preload.so
+	install -m 644 include/hachi/*.h $(I)/include/hachi/
+	install -m 644 examples/*.c $(I)/share/hachi/examples/
+	install -m 644 docs/hachi.1 $(I)/share/man/man1/hachi.1
+	install -m 644 tools/hachi.bash-completion $(I)/share/bash-completion/completions/hachi
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' tools/hachi.pc.in \
+		>$(I)/lib/pkgconfig/hachi.pc
+
+uninstall:
+	rm -rf $(I)/bin/hachi $(I)/lib/libhachi.a $(I)/lib/libhachi.so $(I)/lib/libhachi.so.0 \
+		$(I)/lib/hachi $(I)/include/hachi $(I)/share/man/man1/hachi.1 $(I)/share/hachi \
+		$(I)/share/bash-completion/completions/hachi $(I)/lib/pkgconfig/hachi.pc
 
 .PHONY: libs test-bins clean help
 # What must compile, without linking the command: quick.
@@ -104,7 +158,15 @@ clean:
 	rm -rf build
 
 help:
-	@sed -n 's/^#\? *\(make [^ ].*\)$$/\1/p' Makefile
+	@echo 'make [MODE=rel|dev|asan|tsan|cov|fuzz] [V=1] TARGET'
+	@echo '  all (default)  build/hachi, build/libhachi.{a,so}, build/libhachi-preload.so'
+	@echo '  demo           the main job, shown'
+	@echo '  check          all tests; prints "N passed, N failed"'
+	@echo '  check-docs     runs every command of README and docs'
+	@echo '  lint format    style, layers, names'
+	@echo '  bench soak     measurements as ratios; long runs'
+	@echo '  install uninstall  DESTDIR= PREFIX=$(PREFIX)'
+	@echo '  clean'
 
 .SECONDARY:
 -include $(wildcard $(CORE_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJ)/%.d))

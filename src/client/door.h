@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The in-process door: while an instance is set, the system calls that libbpf makes in this
+ * process (bpf, perf_event_open, and what follows on their descriptors) go to it; otherwise, and
+ * for everything that is not BPF's, to Linux. See client/door.c for the list.
+ */
+#ifndef CLIENT_DOOR_H
+#define CLIENT_DOOR_H
+
+#include <hachi/hachi.h>
+
+/* NULL = the kernel backend. The instance must outlive its stay here. */
+void door_set(struct hachi *h);
+struct hachi *door_get(void);
+
+#endif

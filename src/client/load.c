@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * libbpf does the loading; this file keeps what it says and makes one sentence of it. libbpf's
+ * print callback is global, so the messages go to the load that is under way.
+ */
+#include "client/load.h"
+#include "client/compile.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static _Thread_local struct load *current;
+
+static int keep_message(enum libbpf_print_level level, const char *format, va_list args)
+{
+	va_list again;
+
+	if (!current || (level == LIBBPF_DEBUG && !current->opts.verbose))
+		return 0;
+	if (current->opts.verbose) {
+		va_copy(again, args);
+		vfprintf(stderr, format, again);
+		va_end(again);
+	}
+	strbuf_vprintf(&current->messages, format, args);
+	return 0;
+}
+
+/* The most telling line that libbpf printed: its last warning that is not a summary. */
+static void add_libbpf_reason(const struct load *load, struct strbuf *out)
+{
+	const char *text = strbuf_cstr(&load->messages), *line = text, *best = NULL;
+	size_t best_len = 0;
+
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+
+		if (len && !str_starts_with(line, "libbpf: failed to load object") && !best) {
+			best = line;
+			best_len = len;
+		}
+		line += len + (line[len] == '\n');
+	}
+	if (!best)
+		return;
+	if (str_starts_with(best, "libbpf: ")) {
+		best += strlen("libbpf: ");
+		best_len -= strlen("libbpf: ");
+	}
+	strbuf_puts(out, ": ");
+	strbuf_add(out, best, best_len);
+}
+
+/* Says what is wrong with a file that libbpf would only call invalid; 0 = it looks like BPF ELF. */
+static int check_elf(const char *path, struct strbuf *ret_error)
+{
+	Elf64_Ehdr head;
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		int err = -errno;
+
+		strbuf_printf(ret_error, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	n = read(fd, &head, sizeof(head));
+	close(fd);
+	if (n < 0) {
+		strbuf_printf(ret_error, "%s: %s", path, strerror(errno));
+		return -EISDIR;
+	}
+	if (n < SELFMAG || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
+		strbuf_printf(ret_error,
+			"%s: not an ELF file (give a .bpf.o, or C source whose name ends in .c)",
+			path);
+		return -ENOEXEC;
+	}
+	if (n < (ssize_t)sizeof(head) || head.e_ident[EI_CLASS] != ELFCLASS64) {
+		strbuf_printf(ret_error, "%s: %s", path,
+			n < (ssize_t)sizeof(head) ? "the ELF header is cut off"
+						  : "a 32-bit ELF file, not a BPF object");
+		return -ENOEXEC;
+	}
+	if (head.e_ident[EI_DATA] != ELFDATA2LSB) {
+		strbuf_printf(ret_error, "%s: compiled for big-endian BPF (-target bpfeb)", path);
+		return -ENOEXEC;
+	}
+	if (head.e_machine != EM_BPF) {
+		strbuf_printf(ret_error,
+			"%s: compiled for another machine (ELF machine %u, not BPF): use clang "
+			"-target bpf",
+			path, head.e_machine);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+int load_open(
+	struct load *load, const char *path, const struct load_opts *opts, struct strbuf *ret_error)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, open_opts, .kernel_log_level = opts->log_level);
+	const char *object = path;
+	struct bpf_program *prog;
+	int err;
+
+	memset(load, 0, sizeof(*load));
+	load->opts = *opts;
+	load->path = path;
+	libbpf_set_print(keep_message);
+	if (str_ends_with(path, ".c")) {
+		err = compile_bpf(
+			path, opts->flags, load->object_path, sizeof(load->object_path), ret_error);
+		if (err) {
+			load->object_path[0] = 0;
+			return err;
+		}
+		object = load->object_path;
+	}
+	err = check_elf(object, ret_error);
+	if (err)
+		return err;
+	current = load;
+	load->object = bpf_object__open_file(object, &open_opts);
+	err = load->object ? 0 : -errno;
+	current = NULL;
+	if (err) {
+		strbuf_printf(ret_error, "%s: cannot be opened as a BPF object", path);
+		add_libbpf_reason(load, ret_error);
+		return err;
+	}
+	prog = bpf_object__next_program(load->object, NULL);
+	if (!prog) {
+		strbuf_printf(ret_error,
+			"%s: holds no BPF program (a function in a section such as "
+			"SEC(\"tp/syscalls/sys_enter_openat\"))",
+			path);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+void load_explain(const struct load *load, struct strbuf *out)
+{
+	struct hachi_refusal why = {0};
+
+	if (load->opts.h)
+		hachi_last_refusal(load->opts.h, &why);
+	if (!why.reason || !*why.reason)
+		return;
+	if (*why.file)
+		strbuf_printf(out, "\n  %s:%u:%u", why.file, why.line, why.column);
+	if (why.insn != UINT32_MAX)
+		strbuf_printf(out, "%sinstruction %u", *why.file ? ", " : "\n  ", why.insn);
+	if (*why.source)
+		strbuf_printf(out, "\n    %s", why.source);
+	strbuf_printf(out, "\n  %s (%s)", why.sentence, why.reason);
+	if (*why.detail)
+		strbuf_printf(out, "\n  verifier: %s", why.detail);
+	if (*why.hint)
+		strbuf_printf(out, "\n  hint: %s", why.hint);
+}
+
+/* The program that libbpf's messages say failed, or NULL. */
+static const char *failed_program(const struct load *load, char *buf, size_t size)
+{
+	const char *text = strbuf_cstr(&load->messages);
+	const char *line = strstr(text, "prog '"), *end;
+
+	while (line) {
+		end = strchr(line + 6, '\'');
+		if (end &&
+			(str_starts_with(end, "': BPF program load failed") ||
+				str_starts_with(end, "': failed to load"))) {
+			snprintf(buf, size, "%.*s", (int)(end - line - 6), line + 6);
+			return buf;
+		}
+		line = strstr(line + 6, "prog '");
+	}
+	return NULL;
+}
+
+int load_load(struct load *load, struct strbuf *ret_error)
+{
+	const char *name;
+	char buf[128];
+	int err;
+
+	current = load;
+	err = bpf_object__load(load->object);
+	current = NULL;
+	if (!err)
+		return 0;
+	name = failed_program(load, buf, sizeof(buf));
+	if (!name) {
+		strbuf_printf(ret_error, "%s: cannot be loaded", load->path);
+		add_libbpf_reason(load, ret_error);
+		return err;
+	}
+	strbuf_printf(
+		ret_error, "%s: program %s was refused: %s", load->path, name, strerror(-err));
+	load_explain(load, ret_error);
+	return err;
+}
+
+int load_keep_link(struct load *load, struct bpf_program *prog, struct bpf_link *own_link)
+{
+	struct load_attached attached = {prog, own_link};
+
+	if (vec_push(&load->attached, attached) == 0)
+		return 0;
+	bpf_link__destroy(own_link);
+	return -ENOMEM;
+}
+
+int load_attach(struct load *load, bool (*skip)(const struct bpf_program *prog, void *arg),
+	void *arg, struct strbuf *ret_error)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, load->object)
+	{
+		struct bpf_link *link;
+		int err;
+
+		if (!bpf_program__autoload(prog) || (skip && skip(prog, arg)))
+			continue;
+		strbuf_reset(&load->messages);
+		current = load;
+		link = bpf_program__attach(prog);
+		err = link ? 0 : -errno;
+		current = NULL;
+		if (!err)
+			err = load_keep_link(load, prog, link);
+		if (err) {
+			strbuf_printf(ret_error,
+				"%s: program %s: section \"%s\" cannot be attached", load->path,
+				bpf_program__name(prog), bpf_program__section_name(prog));
+			if (load->messages.len)
+				add_libbpf_reason(load, ret_error);
+			else
+				strbuf_printf(ret_error, ": %s", strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+void load_detach(struct load *load)
+{
+	while (load->attached.len)
+		bpf_link__destroy(vec_pop(&load->attached).link);
+}
+
+void load_close(struct load *load)
+{
+	load_detach(load);
+	vec_release(&load->attached);
+	if (load->object)
+		bpf_object__close(load->object);
+	load->object = NULL;
+	compile_remove(load->object_path);
+	strbuf_release(&load->messages);
+}
+
+struct bpf_program *load_program_by_id(const struct load *load, u32 id)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, load->object)
+	{
+		struct bpf_prog_info info = {0};
+		u32 len = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 &&
+			bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) == 0 &&
+			info.id == id)
+			return prog;
+	}
+	return NULL;
+}
