@@ -8,12 +8,15 @@
 #include "btf/fields.h"
 #include "btf/priv.h"
 
+#define LEVELS_MAX 1024
+
 enum walk_end { WALK_SCALAR, WALK_PTR, WALK_STRUCT };
 
 struct walk {
 	const struct btf *btf;
 	struct log *log;
 	bool is_alloc;
+	u32 left; /* levels: a trusted btf could contain a cycle */
 	u32 type; /* in: where to look; out: what was met (PTR: target, STRUCT: nested) */
 	u32 tags;
 	const char *field; /* WALK_PTR: the member */
@@ -216,6 +219,8 @@ static int walk(struct walk *w, u32 offset, u32 size)
 	int end = WALK_STRUCT + 1;
 
 	while (end == WALK_STRUCT + 1) {
+		if (w->left-- == 0)
+			return -EINVAL;
 		if (!t || !btype_is_composite(t)) {
 			log_printf(w->log, "Type '%s' is not a struct\n",
 				t ? btype_log_name(w->btf, t->name_off) : "");
@@ -255,7 +260,7 @@ static int check_fields(const struct btf *btf, u32 type, u32 offset, u32 size, s
 int btype_access(const struct btf *btf, u32 type, s32 offset, u32 size, bool is_alloc,
 	struct log *log, struct btype_access *ret)
 {
-	struct walk w = {.btf = btf, .log = log, .is_alloc = is_alloc, .type = type};
+	struct walk w = {btf, log, is_alloc, LEVELS_MAX, type, 0, NULL};
 	int end;
 
 	if (offset < 0) /* the verifier has words for it */
@@ -277,7 +282,7 @@ int btype_access(const struct btf *btf, u32 type, s32 offset, u32 size, bool is_
 bool btype_ids_match(const struct btf *btf, u32 type, s32 offset, const struct btf *need_btf,
 	u32 need_type, bool is_strict, bool is_alloc, struct log *log)
 {
-	struct walk w = {.btf = btf, .log = log, .is_alloc = is_alloc, .type = type};
+	struct walk w = {btf, log, is_alloc, LEVELS_MAX, type, 0, NULL};
 
 	if (offset == 0 && btype_same(btf, type, need_btf, need_type))
 		return true;
