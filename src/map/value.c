@@ -26,9 +26,9 @@ void map_value_copy(const struct map *map, void *dst, const void *src)
 	if (unlikely(map->fields != NULL))
 		copy_around(map, dst, src, size);
 	else if (size == 8)
-		__atomic_store_n((u64 *)dst, load_u64(src), __ATOMIC_RELAXED);
+		map_race_copy(dst, src, 8);
 	else if (size == 4)
-		__atomic_store_n((u32 *)dst, load_u32(src), __ATOMIC_RELAXED);
+		map_race_copy(dst, src, 4);
 	else
 		map_race_copy(dst, src, size);
 }
@@ -44,7 +44,7 @@ void map_value_copy_long(const struct map *map, void *dst, const void *src)
 	}
 	/* word by word: counters that a program changes meanwhile are not torn */
 	for (u32 i = 0; i < ALIGN_UP(map->params.value_size, 8u); i += 8)
-		__atomic_store_n((u64 *)(to + i), load_u64(from + i), __ATOMIC_RELAXED);
+		map_race_copy(to + i, from + i, 8);
 }
 
 void map_value_clear_fields(const struct map *map, void *value)
