@@ -346,6 +346,12 @@ static void give_back(struct hash *h, u32 index)
 	u32 slot = node->extra, line = recent_line(), at;
 
 	__atomic_store_n(&node->next, 0, __ATOMIC_RELAXED);
+	if (h->objects) {
+		void *object = __atomic_exchange_n(&h->objects[index], NULL, __ATOMIC_ACQ_REL);
+
+		if (object)
+			h->map->object_ops->put(h->map, object);
+	}
 	if (slot && slot <= h->extra_count) {
 		node->part = HASH_NO_PART;
 		__atomic_store_n(&h->extras[slot - 1], index, __ATOMIC_RELAXED);
@@ -489,6 +495,13 @@ static void fill_value(struct hash *h, u32 index, const void *value, u32 cpu, bo
 {
 	const struct map *map = h->map;
 
+	if (h->objects) {
+		const struct hash_object *object = value;
+
+		store_u32(hash_value(h, index, 0), object->id);
+		__atomic_store_n(&h->objects[index], object->object, __ATOMIC_RELEASE);
+		return;
+	}
 	if (!h->is_per_cpu) {
 		map_value_copy(map, hash_value(h, index, 0), value);
 		return;

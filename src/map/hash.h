@@ -88,8 +88,15 @@ struct hash {
 	u32 extra_count;
 	struct hash_control *control;
 	u32 *extras;
-	u64 *bits; /* 1 = probably free */
+	u64 *bits;	/* 1 = probably free */
+	void **objects; /* hash of maps: by node; else NULL */
 	struct map *map;
+};
+
+/* What hash_copy_in() takes as the value of a hash of maps. */
+struct hash_object {
+	u32 id;
+	void *object;
 };
 
 static inline struct hash_node *hash_node(const struct hash *h, u32 index)

@@ -612,3 +612,137 @@ TEST(a_program_inside_an_update_of_the_same_bucket_gets_edeadlk)
 	CHECK_EQ(map->ops->update(map, &key, &value, 0, 0), 0);
 	map_unref(map);
 }
+
+/* ---- maps of objects ------------------------------------------------------------------------- */
+
+/* The "descriptors" are indices into this table; what a slot holds is counted. */
+static struct map *inner_maps[4];
+static u32 gets, puts, changes;
+
+static int get_inner(struct map *map, s32 fd, void **ret_object, u32 *ret_id)
+{
+	if (fd < 0 || fd >= 4)
+		return -EBADF;
+	if (map->inner_template && !map_same_shape(map->inner_template, inner_maps[fd]))
+		return -EINVAL;
+	map_ref(inner_maps[fd]);
+	gets++;
+	*ret_object = inner_maps[fd];
+	*ret_id = 100 + (u32)fd;
+	return 0;
+}
+
+static void put_inner(struct map *map, void *object)
+{
+	puts++;
+	map_unref(object);
+}
+
+static void inner_changed(struct map *map, u32 slot, void *object)
+{
+	changes++;
+}
+
+static const struct map_object_ops inner_ops = {get_inner, put_inner, inner_changed};
+
+static void make_inner_maps(void)
+{
+	gets = puts = changes = 0;
+	for (u32 i = 0; i < 4; i++)
+		inner_maps[i] = new_map(BPF_MAP_TYPE_ARRAY, 4, 8, i == 3 ? 9 : 2, 0);
+}
+
+static void drop_inner_maps(void)
+{
+	CHECK_EQ(gets, puts);
+	for (u32 i = 0; i < 4; i++) {
+		CHECK_EQ(inner_maps[i]->refs, 1);
+		map_unref(inner_maps[i]);
+	}
+}
+
+TEST(an_array_of_maps_holds_maps_of_one_shape)
+{
+	struct map *map = new_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 3, 0);
+	u32 key = 1, fd = 2, id = 0;
+
+	make_inner_maps();
+	map->object_ops = &inner_ops;
+	map->inner_template = new_map(BPF_MAP_TYPE_ARRAY, 4, 8, 2, 0);
+	CHECK_EQ(map_inner_check(inner_maps[0]), 0);
+	CHECK_EQ(map_inner_check(map), -EINVAL);
+	CHECK(map->ops->lookup(map, &key, 0) == NULL);
+	CHECK_EQ(map->ops->copy_out(map, &key, &id, 0), -ENOENT);
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, BPF_EXIST), -EINVAL);
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
+	CHECK(map->ops->lookup(map, &key, 0) == inner_maps[2]);
+	CHECK_EQ(map->ops->copy_out(map, &key, &id, 0), 0);
+	CHECK_EQ(id, 102);
+	fd = 1;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
+	CHECK_EQ(puts, 1);
+	fd = 3;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), -EINVAL);
+	fd = 9;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), -EBADF);
+	CHECK_EQ(map->ops->remove(map, &key), 0);
+	CHECK_EQ(map->ops->remove(map, &key), -ENOENT);
+	CHECK_EQ(changes, 4);
+	key = 3;
+	CHECK_EQ(map->ops->remove(map, &key), -E2BIG);
+	key = 0;
+	fd = 0;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
+	map_unref(map);
+	drop_inner_maps();
+}
+
+TEST(a_hash_of_maps_gives_back_what_is_replaced)
+{
+	struct map *map = new_map(BPF_MAP_TYPE_HASH_OF_MAPS, 8, 4, 2, 0);
+	u64 key = 1;
+	u32 fd = 0, id = 0;
+
+	make_inner_maps();
+	map->object_ops = &inner_ops;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, BPF_EXIST), -ENOENT);
+	CHECK_EQ(gets - puts, 0);
+	for (u32 round = 0; round < 100; round++) {
+		fd = round % 3;
+		CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
+		CHECK(map->ops->lookup(map, &key, 0) == inner_maps[fd]);
+		CHECK_EQ(map->ops->copy_out(map, &key, &id, 0), 0);
+		CHECK_EQ(id, 100 + fd);
+		CHECK_EQ(gets - puts, 1);
+	}
+	key = 2;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
+	key = 3;
+	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), -E2BIG);
+	CHECK_EQ(gets - puts, 2);
+	key = 1;
+	CHECK_EQ(map->ops->remove(map, &key), 0);
+	CHECK(map->ops->lookup(map, &key, 0) == NULL);
+	map_unref(map);
+	drop_inner_maps();
+}
+
+TEST(slots_of_programs_show_ids_and_those_of_events_nothing)
+{
+	struct map *progs = new_map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
+	struct map *events = new_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 2, BPF_F_PRESERVE_ELEMS);
+	u32 key = 1, fd = 0, id;
+
+	make_inner_maps();
+	progs->object_ops = events->object_ops = &inner_ops;
+	CHECK_EQ(progs->ops->copy_in(progs, &key, &fd, 0), 0);
+	CHECK_EQ(progs->ops->copy_out(progs, &key, &id, 0), 0);
+	CHECK_EQ(id, 100);
+	CHECK_EQ(load_u32((u8 *)progs->objects - 8), 2);
+	CHECK_EQ(events->ops->copy_in(events, &key, &fd, 0), 0);
+	CHECK_EQ(events->ops->copy_out(events, &key, &id, 0), -MAP_ENOTSUPP);
+	CHECK_EQ(map_inner_check(progs), -MAP_ENOTSUPP);
+	map_unref(progs);
+	map_unref(events);
+	drop_inner_maps();
+}

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Ring buffers and perf rings: the rules of reservation, a forged consumer, dead producers, and
+ * libbpf's own consumers reading them. libbpf's system calls on our descriptors are answered here,
+ * as the command layer will do.
+ */
+#include "map/perf_ring.h"
+#include "map/ringbuf.h"
+
+#include "base/os.h"
+#include "spec/helper.h"
+#include "test/tap.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dlfcn.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- what the kernel would answer ------------------------------------------------------------ */
+
+static struct map *door_map;
+static struct perf_ring *door_ring;
+
+static long door_bpf(int cmd, union bpf_attr *attr)
+{
+	struct bpf_map_info info = {0};
+
+	switch (cmd) {
+	case BPF_OBJ_GET_INFO_BY_FD:
+		if (door_ring) {
+			info.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY;
+			info.max_entries = 1;
+			info.key_size = info.value_size = 4;
+		} else {
+			info.type = door_map->params.type;
+			info.max_entries = door_map->params.max_entries;
+		}
+		memcpy((void *)(uintptr_t)attr->info.info, &info,
+			MIN(attr->info.info_len, sizeof(info)));
+		return 0;
+	case BPF_MAP_UPDATE_ELEM: return 0;
+	}
+	errno = ENOSYS;
+	return -1;
+}
+
+__attribute__((visibility("default"))) long syscall(long nr, ...)
+{
+	long a[6];
+	va_list args;
+
+	va_start(args, nr);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (nr == SYS_bpf && (door_map || door_ring))
+		return door_bpf((int)a[0], (void *)a[1]);
+	if (nr == SYS_perf_event_open && door_ring)
+		return dup(perf_ring_fd(door_ring));
+	return ((long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"))(
+		nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
+{
+	return request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_DISABLE ? 0 : -1;
+}
+
+__attribute__((visibility("default"))) int epoll_ctl(
+	int epfd, int op, int fd, struct epoll_event *event)
+{
+	int (*next)(int, int, int, struct epoll_event *) = dlsym(RTLD_NEXT, "epoll_ctl");
+
+	return next(
+		epfd, op, door_ring ? perf_ring_event_fd(door_ring) : door_map->event_fd, event);
+}
+
+/* ---- helpers --------------------------------------------------------------------------------- */
+
+static struct map *new_ring(u32 type, u32 size)
+{
+	struct map_params params = {.type = type, .max_entries = size, .caps = CAP_ALL};
+	struct map *map = NULL;
+
+	REQUIRE_EQ(map_new(&params, &map), 0);
+	REQUIRE_EQ(os_eventfd(&map->event_fd), 0);
+	return map;
+}
+
+static u64 wakeups(const struct map *map)
+{
+	u64 count = 0;
+
+	return read(map->event_fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+static u64 *consumer_pos(struct map *map)
+{
+	return (u64 *)map->region;
+}
+
+struct seen {
+	u32 count;
+	u64 sum, last;
+	bool is_bad;
+};
+
+/* Each sample holds its length in every byte, its number in the first eight. */
+static int see(void *arg, void *data, size_t size)
+{
+	struct seen *seen = arg;
+	const u8 *p = data;
+
+	seen->count++;
+	seen->sum += size;
+	if (size >= 8) {
+		u64 number = load_u64(p);
+
+		if (number <= seen->last && seen->last)
+			seen->is_bad = true;
+		seen->last = number;
+	}
+	for (size_t i = 8; i < size; i++)
+		seen->is_bad |= p[i] != (u8)size;
+	return 0;
+}
+
+static int emit(struct map *map, u32 size, u64 number)
+{
+	u8 *sample = ringbuf_reserve(map, size);
+
+	if (!sample)
+		return -EAGAIN;
+	memset(sample, (int)(u8)size, size);
+	if (size >= 8)
+		store_u64(sample, number);
+	ringbuf_commit(sample, 0, false);
+	return 0;
+}
+
+/* ---- ring buffers ---------------------------------------------------------------------------- */
+
+TEST(ring_sizes_are_powers_of_two_pages)
+{
+	static const u32 bad[] = {0, 1, 100, 2048, 4097, 12288};
+	struct map_params params = {.type = BPF_MAP_TYPE_RINGBUF, .caps = CAP_ALL};
+	struct map *map;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		params.max_entries = bad[i];
+		CHECK_EQ(map_new(&params, &map), -EINVAL);
+	}
+	params.max_entries = 65536;
+	params.value_size = 4;
+	CHECK_EQ(map_new(&params, &map), -EINVAL);
+	params.value_size = 0;
+	params.flags = BPF_F_NO_PREALLOC;
+	CHECK_EQ(map_new(&params, &map), -EINVAL);
+}
+
+TEST(a_record_may_not_exceed_the_ring)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
+
+	CHECK(ringbuf_reserve(map, 8192) == NULL);
+	CHECK(ringbuf_reserve(map, 4096) == NULL);
+	CHECK(ringbuf_reserve(map, UINT64_MAX) == NULL);
+	CHECK_EQ(ringbuf_lost(map), 3);
+	CHECK(ringbuf_reserve(map, 4080) != NULL);
+	CHECK(ringbuf_reserve(map, 0) == NULL);
+	CHECK_EQ(ringbuf_query(map, BPF_RB_AVAIL_DATA), 4088);
+	CHECK_EQ(ringbuf_query(map, BPF_RB_RING_SIZE), 4096);
+	CHECK_EQ(ringbuf_query(map, 99), 0);
+	map_unref(map);
+}
+
+TEST(a_forged_consumer_position_gives_no_overlapping_records)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 0x4000);
+
+	*consumer_pos(map) = 0x3000;
+	CHECK(ringbuf_reserve(map, 0x3000) != NULL);
+	CHECK(ringbuf_reserve(map, 0x3000) == NULL);
+	map_unref(map);
+}
+
+TEST(only_the_consumer_page_may_be_written)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
+	struct map *user = new_ring(BPF_MAP_TYPE_USER_RINGBUF, 4096);
+
+	CHECK_EQ(map->ops->mmap_check(map, 0, 4096, true), 0);
+	CHECK_EQ(map->ops->mmap_check(map, 0, 8192, true), -EPERM);
+	CHECK_EQ(map->ops->mmap_check(map, 4096, 4096, true), -EPERM);
+	CHECK_EQ(map->ops->mmap_check(map, 4096, 4096 + 8192, false), 0);
+	CHECK_EQ(map->ops->mmap_check(map, 4096, 4096 + 8192 + 4096, false), -EINVAL);
+	CHECK_EQ(user->ops->mmap_check(user, 0, 4096, true), -EPERM);
+	CHECK_EQ(user->ops->mmap_check(user, 4096, 8192, true), 0);
+	map_unref(map);
+	map_unref(user);
+}
+
+TEST(a_consumer_that_caught_up_is_woken_and_no_other)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
+	void *first, *second;
+
+	first = ringbuf_reserve(map, 8);
+	second = ringbuf_reserve(map, 8);
+	ringbuf_commit(second, 0, false);
+	CHECK_EQ(wakeups(map), 0);
+	ringbuf_commit(first, 0, false);
+	CHECK_EQ(wakeups(map), 1);
+	CHECK_EQ(ringbuf_output(map, "x", 1, 0), 0);
+	CHECK_EQ(wakeups(map), 0);
+	CHECK_EQ(ringbuf_output(map, "x", 1, BPF_RB_FORCE_WAKEUP), 0);
+	CHECK_EQ(wakeups(map), 1);
+	*consumer_pos(map) = ringbuf_query(map, BPF_RB_PROD_POS);
+	CHECK_EQ(ringbuf_output(map, "x", 1, BPF_RB_NO_WAKEUP), 0);
+	CHECK_EQ(wakeups(map), 0);
+	CHECK_EQ(ringbuf_output(map, "x", 1, 4), -EINVAL);
+	map_unref(map);
+}
+
+TEST(libbpf_consumes_records_of_every_size_around_the_end)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
+	struct seen seen = {0};
+	struct ring_buffer *rb;
+	u64 sent = 0, sum = 0;
+
+	door_map = map;
+	rb = ring_buffer__new(map->fd, see, &seen, NULL);
+	REQUIRE(rb != NULL);
+	for (u32 i = 1; i <= 5000; i++) {
+		u32 size = 8 + i * 37 % 700;
+
+		while (emit(map, size, i))
+			CHECK(ring_buffer__consume(rb) > 0);
+		sent++;
+		sum += size;
+		if (i % 11 == 0)
+			ringbuf_commit(ringbuf_reserve(map, 0) ?: ringbuf_reserve(map, 0), 0, true);
+		if (i % 5 == 0)
+			CHECK(ring_buffer__poll(rb, 0) >= 0);
+	}
+	ring_buffer__consume(rb);
+	CHECK_EQ(seen.count, sent);
+	CHECK_EQ(seen.sum, sum);
+	CHECK_EQ(seen.last, 5000);
+	CHECK(!seen.is_bad);
+	CHECK_EQ(ringbuf_query(map, BPF_RB_AVAIL_DATA), 0);
+	CHECK(!map->ops->has_data(map));
+	ring_buffer__free(rb);
+	door_map = NULL;
+	map_unref(map);
+}
+
+struct producer {
+	struct map *map;
+	u32 id, sent, refused;
+};
+
+static void *produce(void *arg)
+{
+	struct producer *p = arg;
+
+	for (u32 i = 0; i < 20000; i++) {
+		u32 *sample = ringbuf_reserve(p->map, 16 + i % 50);
+
+		if (!sample) {
+			p->refused++;
+			os_yield();
+			continue;
+		}
+		sample[0] = p->id;
+		sample[1] = p->sent++;
+		ringbuf_commit(sample, 0, i % 16 == 15);
+		if (i % 16 == 15)
+			p->sent--;
+	}
+	return NULL;
+}
+
+struct order {
+	u32 next[2];
+	bool is_bad;
+};
+
+static int see_order(void *arg, void *data, size_t size)
+{
+	struct order *order = arg;
+	const u32 *sample = data;
+
+	if (sample[0] > 1 || sample[1] != order->next[sample[0]]++)
+		order->is_bad = true;
+	return 0;
+}
+
+TEST(records_of_each_producer_arrive_in_order)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 16384);
+	struct producer producers[2] = {{map, 0, 0, 0}, {map, 1, 0, 0}};
+	struct order order = {0};
+	struct ring_buffer *rb;
+	pthread_t threads[2];
+
+	door_map = map;
+	rb = ring_buffer__new(map->fd, see_order, &order, NULL);
+	REQUIRE(rb != NULL);
+	for (u32 i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, produce, &producers[i]);
+	while (pthread_tryjoin_np(threads[0], NULL))
+		ring_buffer__poll(rb, 1);
+	while (pthread_tryjoin_np(threads[1], NULL))
+		ring_buffer__poll(rb, 1);
+	ring_buffer__consume(rb);
+	CHECK(!order.is_bad);
+	for (u32 i = 0; i < 2; i++)
+		CHECK_EQ(order.next[i], producers[i].sent);
+	CHECK_EQ(ringbuf_lost(map), producers[0].refused + producers[1].refused);
+	ring_buffer__free(rb);
+	door_map = NULL;
+	map_unref(map);
+}
+
+TEST(a_dead_producers_record_is_discarded_and_the_rest_read)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
+	struct seen seen = {0};
+	struct ring_buffer *rb;
+	int status;
+	pid_t pid;
+
+	door_map = map;
+	rb = ring_buffer__new(map->fd, see, &seen, NULL);
+	REQUIRE(rb != NULL);
+	CHECK_EQ(emit(map, 16, 1), 0);
+	pid = fork();
+	if (pid == 0) {
+		ringbuf_reserve(map, 100);
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(pid, &status, 0);
+	CHECK_EQ(emit(map, 16, 2), 0);
+	CHECK_EQ(ring_buffer__consume(rb), 1);
+	CHECK(map->ops->has_data(map)); /* looks for the dead */
+	CHECK_EQ(ring_buffer__consume(rb), 1);
+	CHECK_EQ(seen.last, 2);
+	/* a full ring gets its room back too */
+	pid = fork();
+	if (pid == 0) {
+		ringbuf_reserve(map, 4000);
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(pid, &status, 0);
+	usleep(20000);
+	CHECK_EQ(ringbuf_reap(map), 1);
+	ring_buffer__consume(rb);
+	CHECK_EQ(emit(map, 4000, 3), 0);
+	CHECK_EQ(ringbuf_reap(map), 0);
+	ring_buffer__free(rb);
+	door_map = NULL;
+	map_unref(map);
+}
+
+TEST(a_living_producers_record_is_waited_for)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
+	void *sample = ringbuf_reserve(map, 8);
+
+	usleep(20000);
+	CHECK(map->ops->has_data(map));
+	CHECK_EQ(ringbuf_reap(map), 0);
+	ringbuf_commit(sample, 0, false);
+	map_unref(map);
+}
+
+TEST(user_ring_samples_are_checked)
+{
+	struct map *map = new_ring(BPF_MAP_TYPE_USER_RINGBUF, 4096);
+	u64 *produced = (u64 *)(map->region + os_page_size());
+	u8 *data = map->region + 2 * os_page_size();
+	void *sample;
+	u32 size;
+
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -ENODATA);
+	*produced = 3;
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -EINVAL);
+	*produced = 24;
+	store_u32(data, 16);
+	REQUIRE_EQ(user_ringbuf_peek(map, &sample, &size), 0);
+	CHECK_EQ(size, 16);
+	CHECK(sample == data + 8);
+	store_u32(data, 17);
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -EINVAL);
+	store_u32(data, 16 | BPF_RINGBUF_BUSY_BIT);
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -ENODATA);
+	store_u32(data, 16 | BPF_RINGBUF_DISCARD_BIT);
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -EAGAIN);
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -ENODATA);
+	*produced = 24 + 8192;
+	store_u32(data + 24, 8000);
+	CHECK_EQ(user_ringbuf_peek(map, &sample, &size), -E2BIG);
+	CHECK_EQ(user_ringbuf_enter(map), 0);
+	CHECK_EQ(user_ringbuf_enter(map), -EBUSY);
+	user_ringbuf_leave(map, 0, true);
+	CHECK_EQ(wakeups(map), 1);
+	map_unref(map);
+}
+
+/* ---- perf rings ------------------------------------------------------------------------------ */
+
+struct perf_seen {
+	u32 count;
+	u64 lost, next;
+	bool is_bad;
+};
+
+static void perf_see(void *arg, int cpu, void *data, u32 size)
+{
+	struct perf_seen *seen = arg;
+
+	seen->count++;
+	if (size != ALIGN_UP(load_u64(data) % 300 + 8 + 4, 8u) - 4 || load_u64(data) != seen->next)
+		seen->is_bad = true;
+	seen->next = load_u64(data) + 1;
+}
+
+static void perf_see_lost(void *arg, int cpu, unsigned long long count)
+{
+	struct perf_seen *seen = arg;
+
+	seen->lost += count;
+	seen->next += count;
+}
+
+static int perf_emit(struct perf_ring *ring, u64 number)
+{
+	struct perf_ring_sample sample = {0};
+	u8 rest[300];
+	struct perf_ring_piece pieces[2] = {{&number, 8}, {rest, (u32)(number % 300)}};
+
+	memset(rest, 7, sizeof(rest));
+	return perf_ring_output(ring, &sample, pieces, 2);
+}
+
+TEST(libbpf_reads_a_perf_ring_and_hears_of_losses)
+{
+	struct perf_ring_params params = {.sample_type = PERF_SAMPLE_RAW, .wakeup_events = 1};
+	struct perf_seen seen = {0};
+	struct perf_ring *ring;
+	struct perf_buffer *pb;
+	u64 sent = 0, woken = 0;
+
+	REQUIRE_EQ(perf_ring_new(&params, &ring), 0);
+	CHECK_EQ(perf_emit(ring, 0), -ENOSPC);
+	CHECK_EQ(perf_ring_resize(ring, 3 * os_page_size() + 1), -EINVAL);
+	CHECK_EQ(perf_ring_resize(ring, 4 * os_page_size()), -EINVAL);
+	REQUIRE_EQ(perf_ring_resize(ring, 3 * os_page_size()), 0);
+	CHECK_EQ(perf_ring_resize(ring, 5 * os_page_size()), -EINVAL);
+	door_ring = ring;
+	pb = perf_buffer__new(3, 2, perf_see, perf_see_lost, &seen, NULL);
+	REQUIRE(pb != NULL);
+	for (; sent < 2000; sent++) {
+		CHECK_EQ(perf_emit(ring, sent), 0);
+		CHECK(perf_ring_has_data(ring));
+		CHECK_EQ(read(perf_ring_event_fd(ring), &woken, 8), 8);
+		CHECK_EQ(perf_buffer__consume(pb), 0);
+		CHECK(!perf_ring_has_data(ring));
+	}
+	CHECK_EQ(seen.count, 2000);
+	CHECK(!seen.is_bad);
+	for (u32 n = 0; n < 300; n++)
+		perf_emit(ring, sent++);
+	CHECK(perf_ring_lost(ring) > 0);
+	perf_buffer__consume(pb);
+	while (perf_emit(ring, sent++))
+		;
+	perf_buffer__consume(pb);
+	CHECK_EQ(seen.lost, perf_ring_lost(ring));
+	CHECK_EQ(seen.lost + seen.count, sent);
+	CHECK(!seen.is_bad);
+	perf_buffer__free(pb);
+	door_ring = NULL;
+	perf_ring_free(ring);
+}
+
+TEST(a_sample_carries_what_its_type_asks_for)
+{
+	struct perf_ring_params params = {
+		.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
+			PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW,
+		.id = 77,
+	};
+	struct perf_ring_sample sample = {
+		.pid = 1, .tid = 2, .cpu = 3, .ip = 4, .time_ns = 5, .period = 6, .misc = 2};
+	struct perf_ring_piece piece = {"abc", 3};
+	static const u64 expect[] = {77, 4, 1 | 2ull << 32, 5, 3, 6};
+	struct perf_ring *ring;
+	u8 *at;
+
+	REQUIRE_EQ(perf_ring_new(&params, &ring), 0);
+	REQUIRE_EQ(perf_ring_resize(ring, 2 * os_page_size()), 0);
+	REQUIRE_EQ(perf_ring_output(ring, &sample, &piece, 1), 0);
+	at = mmap(NULL, 2 * os_page_size(), PROT_READ, MAP_SHARED, perf_ring_fd(ring), 0);
+	REQUIRE(at != MAP_FAILED);
+	CHECK_EQ(load_u64(at + offsetof(struct perf_event_mmap_page, data_head)), 64);
+	CHECK_EQ(load_u32(at + 4096), PERF_RECORD_SAMPLE);
+	CHECK_EQ(load_u16(at + 4100), 2);
+	CHECK_EQ(load_u16(at + 4102), 64);
+	CHECK_MEM(at + 4104, expect, sizeof(expect));
+	CHECK_EQ(load_u32(at + 4104 + 48), 4);
+	CHECK_MEM(at + 4104 + 52, "abc", 4);
+	munmap(at, 2 * os_page_size());
+	perf_ring_free(ring);
+	params.sample_type = PERF_SAMPLE_CALLCHAIN;
+	CHECK_EQ(perf_ring_new(&params, &ring), -EINVAL);
+}
