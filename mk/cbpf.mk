@@ -1,2 +1,2 @@
-# The test takes filters from libseccomp; nothing else links it.
-$(B)/test/src/cbpf/cbpf_test: LDLIBS += -lseccomp
+# These tests take filters from libseccomp; nothing else links it.
+$(B)/test/src/cbpf/cbpf_test $(B)/test/src/cli/filter_test: LDLIBS += -lseccomp

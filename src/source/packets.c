@@ -31,7 +31,8 @@ struct replay {
 	pcap_dumper_t *out;
 	u8 *buf;
 	size_t buf_size;
-	u64 time_ns; /* of the packet under way */
+	u64 time_ns;  /* of the packet under way */
+	u32 wire_len; /* its length before the capture cut it */
 	struct hachi_world world;
 };
 
@@ -139,11 +140,11 @@ static int run_skb(struct replay *r, u32 len, u64 *ret_verdict, u8 **ret_data, u
 		.data_meta = (u64)(uintptr_t)data,
 		.head = (u64)(uintptr_t)r->buf,
 		.end = (u64)(uintptr_t)(r->buf + r->buf_size),
-		.len = len,
+		.len = r->wire_len, /* as a socket sees it: cut packets keep their length */
 		.ifindex = r->opts->ifindex,
 		.ingress_ifindex = r->opts->ifindex,
 		.tstamp = r->time_ns,
-		.wire_len = len,
+		.wire_len = r->wire_len,
 		.mac_header = HEADROOM,
 		.network_header = HEADROOM + (is_ethernet ? (u32)sizeof(struct ethhdr) : 0),
 	};
@@ -176,6 +177,7 @@ static int run_packet(struct replay *r, const struct pcap_pkthdr *head, const u8
 	memset(r->buf + HEADROOM + head->caplen, 0, TAILROOM);
 	/* opened with nanosecond precision: tv_usec holds nanoseconds */
 	r->time_ns = (u64)head->ts.tv_sec * 1000000000u + (u64)head->ts.tv_usec;
+	r->wire_len = MAX(head->len, head->caplen);
 	if (r->type == BPF_PROG_TYPE_XDP)
 		err = run_xdp(r, head->caplen, &verdict, &data, &len);
 	else
