@@ -617,7 +617,7 @@ TEST(a_program_inside_an_update_of_the_same_bucket_gets_edeadlk)
 
 /* The "descriptors" are indices into this table; what a slot holds is counted. */
 static struct map *inner_maps[4];
-static u32 gets, puts, changes;
+static u32 get_count, put_count, changes;
 
 static int get_inner(struct map *map, s32 fd, void **ret_object, u32 *ret_id)
 {
@@ -626,7 +626,7 @@ static int get_inner(struct map *map, s32 fd, void **ret_object, u32 *ret_id)
 	if (map->inner_template && !map_same_shape(map->inner_template, inner_maps[fd]))
 		return -EINVAL;
 	map_ref(inner_maps[fd]);
-	gets++;
+	get_count++;
 	*ret_object = inner_maps[fd];
 	*ret_id = 100 + (u32)fd;
 	return 0;
@@ -634,7 +634,7 @@ static int get_inner(struct map *map, s32 fd, void **ret_object, u32 *ret_id)
 
 static void put_inner(struct map *map, void *object)
 {
-	puts++;
+	put_count++;
 	map_unref(object);
 }
 
@@ -647,14 +647,14 @@ static const struct map_object_ops inner_ops = {get_inner, put_inner, inner_chan
 
 static void make_inner_maps(void)
 {
-	gets = puts = changes = 0;
+	get_count = put_count = changes = 0;
 	for (u32 i = 0; i < 4; i++)
 		inner_maps[i] = new_map(BPF_MAP_TYPE_ARRAY, 4, 8, i == 3 ? 9 : 2, 0);
 }
 
 static void drop_inner_maps(void)
 {
-	CHECK_EQ(gets, puts);
+	CHECK_EQ(get_count, put_count);
 	for (u32 i = 0; i < 4; i++) {
 		CHECK_EQ(inner_maps[i]->refs, 1);
 		map_unref(inner_maps[i]);
@@ -680,7 +680,7 @@ TEST(an_array_of_maps_holds_maps_of_one_shape)
 	CHECK_EQ(id, 102);
 	fd = 1;
 	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
-	CHECK_EQ(puts, 1);
+	CHECK_EQ(put_count, 1);
 	fd = 3;
 	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), -EINVAL);
 	fd = 9;
@@ -706,20 +706,20 @@ TEST(a_hash_of_maps_gives_back_what_is_replaced)
 	make_inner_maps();
 	map->object_ops = &inner_ops;
 	CHECK_EQ(map->ops->copy_in(map, &key, &fd, BPF_EXIST), -ENOENT);
-	CHECK_EQ(gets - puts, 0);
+	CHECK_EQ(get_count - put_count, 0);
 	for (u32 round = 0; round < 100; round++) {
 		fd = round % 3;
 		CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
 		CHECK(map->ops->lookup(map, &key, 0) == inner_maps[fd]);
 		CHECK_EQ(map->ops->copy_out(map, &key, &id, 0), 0);
 		CHECK_EQ(id, 100 + fd);
-		CHECK_EQ(gets - puts, 1);
+		CHECK_EQ(get_count - put_count, 1);
 	}
 	key = 2;
 	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), 0);
 	key = 3;
 	CHECK_EQ(map->ops->copy_in(map, &key, &fd, 0), -E2BIG);
-	CHECK_EQ(gets - puts, 2);
+	CHECK_EQ(get_count - put_count, 2);
 	key = 1;
 	CHECK_EQ(map->ops->remove(map, &key), 0);
 	CHECK(map->ops->lookup(map, &key, 0) == NULL);
