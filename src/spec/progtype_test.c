@@ -8,7 +8,6 @@
 #include "spec/helper.h"
 #include "test/kernel.h"
 
-
 TEST(every_number_has_a_row)
 {
 	CHECK_EQ(progtype_spec_count(), 32);
