@@ -1,0 +1,24 @@
+# The verifier measured against the kernel's own selftests (see tools/truth/README.md).
+#
+#   make truth                        ours; fails when some verdict is looser than the kernel's
+#   make truth TRUTH_ARGS='--backend kernel'   the live kernel, as a check of the runner
+TRUTH_ARGS ?=
+TRUTH_DIR  ?= $(or $(HACHI_TRUTH_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hachi/truth)
+TRUTH_SRC  := $(wildcard tools/truth/*.c)
+TRUTH_JOBS ?= 2
+
+.PHONY: truth truth-objects
+truth: $(B)/truth
+	$(B)/truth --jobs $(TRUTH_JOBS) $(TRUTH_ARGS) $(TRUTH_DIR)/obj/verifier_*.o
+
+truth-objects:
+	HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) tools/truth/objects.sh
+
+$(TRUTH_DIR)/lib/libbpf.a $(TRUTH_DIR)/obj/.done:
+	HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) tools/truth/objects.sh
+
+# With the source's own libbpf: Debian's is older than the tests.
+$(B)/truth: $(TRUTH_SRC) $(wildcard tools/truth/*.h) $(TRUTH_DIR)/lib/libbpf.a $(TRUTH_DIR)/obj/.done $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -I$(TRUTH_DIR)/include -Itools/truth $(LDFLAGS) -o $@ \
+		$(TRUTH_SRC) $(B)/libcore.a $(TRUTH_DIR)/lib/libbpf.a -lelf -lz $(LDLIBS)
