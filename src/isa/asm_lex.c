@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The assembler's tokens: blanks and comments, words, registers, numbers, targets. */
+/* The assembler's tokens: comments, words, registers, numbers, memory operands, targets. */
 #include "isa/asm_parser.h"
 
 #include "base/vec.h"
+#include "isa/spelling.h"
 
 #include <stdio.h>
 
@@ -245,6 +246,65 @@ int asm_off16(struct asm_parser *p, s16 *ret_off)
 		return asm_fail(p, at, "the offset does not fit 16 bits");
 	*ret_off = (s16)(is_negative ? -(s32)value : (s32)value);
 	return 0;
+}
+
+int asm_size(struct asm_parser *p, struct asm_mem *mem)
+{
+	for (u8 i = 0; i < 4; i++) {
+		mem->size = (u8)(i << 3);
+		mem->is_signed = false;
+		if (asm_accept_word(p, spelling_unsigned[i]))
+			return 0;
+		mem->is_signed = true;
+		if (spelling_signed[i] && asm_accept_word(p, spelling_signed[i]))
+			return 0;
+	}
+	return asm_fail(p, p->at, "expected a size: u8, u16, u32, u64, s8, s16 or s32");
+}
+
+/* "(r1 +8)", the offset may be missing. */
+int asm_address(struct asm_parser *p, struct asm_mem *mem)
+{
+	int err = asm_expect(p, "(");
+
+	mem->off = 0;
+	if (!err)
+		err = asm_reg64(p, &mem->base);
+	if (!err && !asm_accept(p, ")")) {
+		err = asm_off16(p, &mem->off);
+		if (!err)
+			err = asm_expect(p, ")");
+	}
+	return err;
+}
+
+/* "(u64 *)" */
+int asm_cast(struct asm_parser *p, struct asm_mem *mem)
+{
+	int err = asm_expect(p, "(");
+
+	if (!err)
+		err = asm_size(p, mem);
+	if (!err)
+		err = asm_expect(p, "*");
+	return err ? err : asm_expect(p, ")");
+}
+
+static int read_mem(struct asm_parser *p, struct asm_mem *mem)
+{
+	int err = asm_cast(p, mem);
+
+	return err ? err : asm_address(p, mem);
+}
+
+int asm_unsigned_mem(struct asm_parser *p, struct asm_mem *mem)
+{
+	const char *at = p->at;
+	int err = read_mem(p, mem);
+
+	if (!err && mem->is_signed)
+		return asm_fail(p, at, "a signed size is for loads only");
+	return err;
 }
 
 int asm_emit(struct asm_parser *p, struct insn insn)

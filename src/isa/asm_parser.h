@@ -72,6 +72,12 @@ int asm_number(struct asm_parser *p, u64 *ret_value);
 int asm_imm32(struct asm_parser *p, s32 *ret_imm);
 int asm_off16(struct asm_parser *p, s16 *ret_off);
 
+/* Memory operands: the cast and the address apart, or both and unsigned. */
+int asm_size(struct asm_parser *p, struct asm_mem *mem);
+int asm_cast(struct asm_parser *p, struct asm_mem *mem);
+int asm_address(struct asm_parser *p, struct asm_mem *mem);
+int asm_unsigned_mem(struct asm_parser *p, struct asm_mem *mem);
+
 int asm_emit(struct asm_parser *p, struct insn insn);
 int asm_emit_wide(struct asm_parser *p, u8 dst, u8 src, u64 imm64);
 /* Reads a jump target and emits the jump; the distance goes to imm when is_imm, else to off. */
@@ -80,6 +86,8 @@ int asm_emit_jump(struct asm_parser *p, struct insn insn, bool is_imm);
 /* The two notations; each reads one statement from its first word on. */
 int asm_kernel_statement(struct asm_parser *p, bool *ret_is_ours);
 int asm_mnemonic_statement(struct asm_parser *p);
+/* The value after "rN =". */
+int asm_assign(struct asm_parser *p, struct asm_reg dst);
 int asm_call(struct asm_parser *p);
 
 #endif
