@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "show/json.h"
+#include "btf/print.h"
+
+void show_json_release(struct show_json *json)
+{
+	strbuf_release(&json->text);
+	memset(json, 0, sizeof(*json));
+}
+
+/* Before every value. */
+static void separate(struct show_json *json)
+{
+	if (json->after_key)
+		json->after_key = false;
+	else if (json->filled >> json->depth & 1)
+		strbuf_putc(&json->text, ',');
+	json->filled |= 1ull << json->depth;
+}
+
+void show_json_open(struct show_json *json, char bracket)
+{
+	separate(json);
+	strbuf_putc(&json->text, bracket);
+	if (bug_on(json->depth == 63))
+		return;
+	json->depth++;
+	json->filled &= ~(1ull << json->depth);
+}
+
+void show_json_close(struct show_json *json, char bracket)
+{
+	strbuf_putc(&json->text, bracket);
+	if (!bug_on(json->depth == 0))
+		json->depth--;
+}
+
+void show_json_key(struct show_json *json, const char *key)
+{
+	separate(json);
+	btype_json_string(&json->text, key, strlen(key));
+	strbuf_putc(&json->text, ':');
+	json->after_key = true;
+}
+
+void show_json_string(struct show_json *json, const char *text)
+{
+	separate(json);
+	btype_json_string(&json->text, text, strlen(text));
+}
+
+void show_json_u64(struct show_json *json, u64 value)
+{
+	separate(json);
+	strbuf_printf(&json->text, "%llu", (unsigned long long)value);
+}
+
+void show_json_s64(struct show_json *json, s64 value)
+{
+	separate(json);
+	strbuf_printf(&json->text, "%lld", (long long)value);
+}
+
+void show_json_bool(struct show_json *json, bool value)
+{
+	separate(json);
+	strbuf_puts(&json->text, value ? "true" : "false");
+}
+
+void show_json_null(struct show_json *json)
+{
+	separate(json);
+	strbuf_puts(&json->text, "null");
+}
+
+void show_json_bytes(struct show_json *json, const void *data, u32 size)
+{
+	const u8 *bytes = data;
+
+	separate(json);
+	strbuf_putc(&json->text, '[');
+	for (u32 i = 0; i < size; i++)
+		strbuf_printf(&json->text, i ? ",\"0x%02x\"" : "\"0x%02x\"", bytes[i]);
+	strbuf_putc(&json->text, ']');
+}
+
+void show_json_value(
+	struct show_json *json, const struct btf *btf, u32 type, const void *data, u32 size)
+{
+	u32 own;
+
+	if (!btf || !type || btype_size(btf, type, &own)) {
+		show_json_bytes(json, data, size);
+		return;
+	}
+	separate(json);
+	btype_print(btf, type, data, size, BTYPE_STYLE_JSON, &json->text);
+}
+
+int show_json_line(struct show_json *json, FILE *f)
+{
+	bool failed = json->text.failed;
+	size_t len;
+
+	strbuf_putc(&json->text, '\n');
+	len = json->text.len;
+	failed = failed || json->text.failed;
+	if (!failed && fwrite(json->text.data, 1, len, f) != len)
+		return -EIO;
+	strbuf_reset(&json->text);
+	json->filled = json->depth = 0;
+	json->after_key = false;
+	return failed ? -ENOMEM : 0;
+}
