@@ -103,6 +103,76 @@ static int read_src_or_imm(struct asm_parser *p, const struct insn_desc *desc, s
 	return err ? err : asm_imm32(p, &insn->imm);
 }
 
+/* "(5)" or "(NAME)" of a map. */
+static int read_map_argument(struct asm_parser *p, bool is_index, u32 *ret_number)
+{
+	const char *name;
+	s32 number = 0;
+	size_t len;
+	int err = asm_expect(p, "(");
+
+	if (err)
+		return err;
+	if (is_index || asm_peek_number(p)) {
+		err = asm_imm32(p, &number);
+	} else {
+		len = asm_peek_word(p, &name);
+		number =
+			len && p->opts->map_fd ? p->opts->map_fd(p->opts->ctx, name, len) : -ENOENT;
+		if (number < 0)
+			return asm_fail(p, p->at, "there is no map %.*s", (int)MIN(len, 64u), name);
+		p->at += len;
+	}
+	*ret_number = (u32)number;
+	return err ? err : asm_expect(p, ")");
+}
+
+/* map_by_fd(x), map_by_idx(x): the pseudo source, or with is_value that of the map's value. */
+static int read_map(struct asm_parser *p, bool is_value, u8 *ret_src, u32 *ret_number)
+{
+	bool is_index = asm_accept_word(p, "map_by_idx");
+
+	if (!is_index && !asm_accept_word(p, "map_by_fd"))
+		return asm_fail(p, p->at, "expected a number, map_by_fd or the like");
+	if (is_index)
+		*ret_src = is_value ? BPF_PSEUDO_MAP_IDX_VALUE : BPF_PSEUDO_MAP_IDX;
+	else
+		*ret_src = is_value ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD;
+	return read_map_argument(p, is_index, ret_number);
+}
+
+/* The words of RFC 9669 section 5.4 for the value of a wide immediate. */
+static int parse_wide_word(struct asm_parser *p, u8 dst)
+{
+	u32 number = 0;
+	s32 offset = 0;
+	u8 src = 0;
+	int err;
+
+	if (asm_accept_word(p, "map_val")) {
+		err = asm_expect(p, "(");
+		if (!err)
+			err = read_map(p, true, &src, &number);
+		if (!err)
+			err = asm_expect(p, ")");
+		if (!err && asm_accept(p, "+"))
+			err = asm_imm32(p, &offset);
+	} else if (asm_accept_word(p, "variable_addr")) {
+		src = BPF_PSEUDO_BTF_ID;
+		err = read_map_argument(p, true, &number);
+	} else if (asm_accept_word(p, "code_addr")) {
+		err = asm_expect(p, "(");
+		if (!err)
+			err = asm_emit_jump(p, INSN_RAW(0x18, dst, BPF_PSEUDO_FUNC, 0, 0), true);
+		if (!err)
+			err = asm_emit(p, INSN_RAW(0, 0, 0, 0, 0));
+		return err ? err : asm_expect(p, ")");
+	} else {
+		err = read_map(p, false, &src, &number);
+	}
+	return err ? err : asm_emit_wide(p, dst, src, (u64)(u32)offset << 32 | number);
+}
+
 static int parse_wide(struct asm_parser *p, const struct insn_desc *desc, struct insn insn)
 {
 	u64 value = 0;
@@ -110,6 +180,8 @@ static int parse_wide(struct asm_parser *p, const struct insn_desc *desc, struct
 
 	if (!err)
 		err = asm_expect(p, ",");
+	if (!err && desc->src.value == 0 && !asm_peek_number(p))
+		return parse_wide_word(p, insn.dst);
 	if (!err)
 		err = asm_number(p, &value);
 	return err ? err : asm_emit_wide(p, insn.dst, (u8)desc->src.value, value);

@@ -199,6 +199,19 @@ TEST(names_resolve_through_the_caller)
 		INSN_CALL(1), INSN_CALL_FUNC(3), INSN_LD_FUNC(3, 2), INSN_EXIT(), INSN_EXIT());
 }
 
+TEST(wide_immediates_read_in_the_words_of_the_standard)
+{
+	struct asm_opts opts = {.map_fd = fd_of};
+
+	CHECK_ASM_OPTS("lddw r1, map_by_fd(counts)\nlddw %r2, map_by_fd(3)\n"
+		       "lddw %r3, map_val(map_by_fd(counts)) + 8\nlddw %r4, map_by_idx(1)\n"
+		       "lddw %r5, map_val(map_by_idx(2))\nlddw %r6, variable_addr(9)\n"
+		       "lddw %r7, code_addr(f)\nf: exit",
+		&opts, INSN_LD_MAP_FD(1, 77), INSN_LD_MAP_FD(2, 3), INSN_LD_MAP_VALUE(3, 77, 8),
+		INSN_LD_MAP_IDX(4, 1), INSN_LD_MAP_IDX_VALUE(5, 2, 0), INSN_LD_BTF_ID(6, 9, 0),
+		INSN_LD_FUNC(7, 1), INSN_EXIT());
+}
+
 TEST(a_wide_value_takes_two_slots_only_when_it_must)
 {
 	CHECK_ASM("r1 = 0x10\nr1 = 0x10 ll\nr1 = 0x100000000\nr1 = -5\nr1 = 0xffffffffffffffff\n"
@@ -245,6 +258,8 @@ TEST(errors_name_line_and_column)
 	CHECK_REFUSED("*(s8 *)(r1 +0) = r2", 1, 2, "a signed size is for loads only");
 	CHECK_REFUSED("frobnicate %r1", 1, 1, "there is no instruction \"frobnicate\"");
 	CHECK_REFUSED("r1 = map[x]", 1, 10, "there is no map x");
+	CHECK_REFUSED("lddw %r1, map_by_fd(x)", 1, 21, "there is no map x");
+	CHECK_REFUSED("lddw %r1, there", 1, 11, "expected a number, map_by_fd or the like");
 	CHECK_REFUSED("arena exit", 1, 1, "this instruction has no such form");
 	CHECK_REFUSED("r1 = atomic_fetch_add((u64 *)(r2 +0), r1)", 1, 22,
 		"atomic64 goes with u64, atomic with the smaller sizes");
