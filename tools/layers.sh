@@ -32,8 +32,9 @@ for file in $(find src -name '*.[ch]' -o -name '*.def' -o -name '*.inc' | sort);
 		status=1
 		continue
 	fi
-	for include in $(sed -n 's/^#[ \t]*include "\([^"]*\)".*/\1/p' "$file"); do
-		other=$(echo "$include" | cut -d/ -f1)
+	includes=$(sed -n 's/^#[ \t]*include "\([^"]*\)".*/\1/p' "$file")
+	for include in $includes; do
+		other=${include%%/*}
 		case " $folder $grants " in
 		*" $other "*) ;;
 		*)
