@@ -7,6 +7,7 @@
 #include "client/compile.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -205,6 +206,13 @@ int load_load(struct load *load, struct strbuf *ret_error)
 		ret_error, "%s: program %s was refused: %s", load->path, name, strerror(-err));
 	load_explain(load, ret_error);
 	return err;
+}
+
+const void *load_btf(const struct load *load, u32 *ret_size)
+{
+	const struct btf *btf = bpf_object__btf(load->object);
+
+	return btf ? btf__raw_data(btf, ret_size) : NULL;
 }
 
 int load_keep_link(struct load *load, struct bpf_program *prog, struct bpf_link *own_link)

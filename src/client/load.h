@@ -55,6 +55,8 @@ int load_keep_link(struct load *load, struct bpf_program *prog, struct bpf_link 
 void load_detach(struct load *load);
 void load_close(struct load *load);
 
+/* The object's BTF as bytes, or NULL; valid while it is open. */
+const void *load_btf(const struct load *load, u32 *ret_size);
 /* The last refusal, as `check` and `run` print it: several lines. */
 void load_explain(const struct load *load, struct strbuf *out);
 /* The program whose id this is, or NULL. */

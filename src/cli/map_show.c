@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cli/map_show.h"
+#include "base/alloc.h"
+#include "base/str.h"
+#include "show/hist.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <hachi/abi.h>
+
+bool map_show_is_data(u32 map_type)
+{
+	switch (map_type) {
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_LPM_TRIE: return true;
+	default: return false;
+	}
+}
+
+static bool is_per_cpu(u32 map_type)
+{
+	return map_type == BPF_MAP_TYPE_PERCPU_HASH || map_type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+static bool is_zero(const u8 *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (data[i])
+			return false;
+	return true;
+}
+
+static int read_entries(const struct map_show *show, struct show_table *table, u32 max_entries,
+	size_t values_size, bool is_array)
+{
+	u8 *keys = mem_zalloc(2 * (size_t)table->map.key_size), *values = mem_zalloc(values_size);
+	u8 *key = keys, *next = keys + table->map.key_size;
+	bool has_key = false;
+	int err = -ENOMEM;
+
+	if (!keys || !values)
+		goto out;
+	/* an entry that goes away between the two calls makes the walk start again: bounded */
+	for (u64 steps = 0; steps < 2ull * max_entries + 2; steps++) {
+		u8 *swap;
+
+		if (bpf_map_get_next_key(show->fd, has_key ? key : NULL, next)) {
+			err = errno == ENOENT ? 0 : -errno;
+			goto out;
+		}
+		swap = key;
+		key = next;
+		next = swap;
+		has_key = true;
+		if (bpf_map_lookup_elem(show->fd, key, values))
+			continue;
+		if (show->skip_empty && is_array && is_zero(values, values_size))
+			continue;
+		err = show_table_add(table, key, values);
+		if (err)
+			goto out;
+	}
+	err = 0;
+out:
+	mem_free(keys);
+	mem_free(values);
+	return err;
+}
+
+int map_show_read(const struct map_show *show, struct show_table *ret_table)
+{
+	struct bpf_map_info info = {0};
+	u32 len = sizeof(info);
+	struct show_map map;
+	size_t values_size;
+	int err, cpus;
+
+	if (bpf_obj_get_info_by_fd(show->fd, &info, &len))
+		return -errno;
+	cpus = is_per_cpu(info.type) ? libbpf_num_possible_cpus() : 0;
+	if (cpus < 0)
+		return cpus;
+	map = (struct show_map){
+		.name = show->name,
+		.btf = show->btf,
+		.key_type = show->key_type,
+		.value_type = show->value_type,
+		.key_size = info.key_size,
+		.value_size = info.value_size,
+		.cpus = (u32)cpus,
+	};
+	values_size = cpus ? (size_t)cpus * ALIGN_UP(info.value_size, 8u) : info.value_size;
+	show_table_init(ret_table, &map);
+	err = read_entries(show, ret_table, info.max_entries, values_size,
+		info.type == BPF_MAP_TYPE_ARRAY || info.type == BPF_MAP_TYPE_PERCPU_ARRAY);
+	if (err) {
+		show_table_release(ret_table);
+		return err;
+	}
+	show_table_sort(ret_table);
+	return 0;
+}
+
+int map_show_print(const struct map_show *show, FILE *out)
+{
+	struct show_table table;
+	int err = map_show_read(show, &table);
+
+	if (err)
+		return err;
+	if (table.entries.len == 0 && show->skip_empty) {
+		err = 0;
+	} else if (show->is_json) {
+		fprintf(out, "{\"map\":\"%s\",\"entries\":", show->name);
+		err = show_table_json(&table, out);
+	} else if (show_hist_kind(&table.map) != SHOW_HIST_NONE) {
+		fprintf(out, "\n%s\n", show->name);
+		err = show_hist_print(&table, out, NULL);
+	} else {
+		fprintf(out, "\n%s\n", show->name);
+		err = show_table_print(&table, out);
+	}
+	show_table_release(&table);
+	return err;
+}
