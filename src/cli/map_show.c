@@ -25,7 +25,7 @@ bool map_show_is_data(u32 map_type)
 static bool is_per_cpu(u32 map_type)
 {
 	return map_type == BPF_MAP_TYPE_PERCPU_HASH || map_type == BPF_MAP_TYPE_PERCPU_ARRAY ||
-	       map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+		map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
 static bool is_zero(const u8 *data, size_t size)
@@ -117,8 +117,7 @@ int map_show_print(const struct map_show *show, FILE *out)
 	if (table.entries.len == 0 && show->skip_empty) {
 		err = 0;
 	} else if (show->is_json) {
-		fprintf(out, "{\"map\":\"%s\",\"entries\":", show->name);
-		err = show_table_json(&table, out);
+		err = show_table_ndjson(&table, out);
 	} else if (show_hist_kind(&table.map) != SHOW_HIST_NONE) {
 		fprintf(out, "\n%s\n", show->name);
 		err = show_hist_print(&table, out, NULL);

@@ -140,8 +140,8 @@ static int add_channel(struct run_channels *channels, const struct bpf_map *map,
 		channel->ring = ring_buffer__new(bpf_map__fd(map), on_ring_event, channel, NULL);
 		err = channel->ring ? 0 : -errno;
 	} else if (!err) {
-		channel->perf = perf_buffer__new(bpf_map__fd(map), PERF_PAGES, on_perf_event,
-			on_perf_lost, channel, NULL);
+		channel->perf = perf_buffer__new(
+			bpf_map__fd(map), PERF_PAGES, on_perf_event, on_perf_lost, channel, NULL);
 		err = channel->perf ? 0 : -errno;
 	}
 	if (!err)
@@ -184,8 +184,7 @@ void run_channels_drain(struct run_channels *channels)
 {
 	struct channel **channel;
 
-	vec_for_each(channel, &channels->list)
-	{
+	vec_for_each (channel, &channels->list) {
 		if ((*channel)->ring)
 			ring_buffer__consume((*channel)->ring);
 		else
@@ -209,8 +208,7 @@ void run_channels_free(struct run_channels *channels)
 
 	if (!channels)
 		return;
-	vec_for_each(channel, &channels->list)
-	{
+	vec_for_each (channel, &channels->list) {
 		channel_free(*channel);
 	}
 	vec_release(&channels->list);

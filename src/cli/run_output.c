@@ -154,8 +154,8 @@ void run_output_packets(
 
 		if (!stats->verdicts[i])
 			continue;
-		snprintf(number, sizeof(number),
-			i == PACKET_VERDICTS - 1 ? "other values" : "%u", value);
+		snprintf(number, sizeof(number), i == PACKET_VERDICTS - 1 ? "other values" : "%u",
+			value);
 		fprintf(cmd->out, "  %-18s %8llu\n", text ? text : number,
 			(unsigned long long)stats->verdicts[i]);
 	}

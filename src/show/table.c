@@ -306,26 +306,48 @@ static void put_pair(struct show_json *json, const struct show_map *map,
 	show_json_value(json, btf, map->value_type, entry->values, map->value_size);
 }
 
-int show_table_json(const struct show_table *table, FILE *f)
+static void put_entries(struct show_json *json, const struct show_table *table)
 {
 	const struct show_map *map = &table->map;
 	const struct show_entry *entry;
+
+	show_json_open(json, '[');
+	vec_for_each (entry, &table->entries) {
+		show_json_open(json, '{');
+		put_pair(json, map, entry, false);
+		if (map->btf && map->value_type) {
+			show_json_key(json, "formatted");
+			show_json_open(json, '{');
+			put_pair(json, map, entry, true);
+			show_json_close(json, '}');
+		}
+		show_json_close(json, '}');
+	}
+	show_json_close(json, ']');
+}
+
+int show_table_json(const struct show_table *table, FILE *f)
+{
 	struct show_json json = {0};
 	int err;
 
-	show_json_open(&json, '[');
-	vec_for_each (entry, &table->entries) {
-		show_json_open(&json, '{');
-		put_pair(&json, map, entry, false);
-		if (map->btf && map->value_type) {
-			show_json_key(&json, "formatted");
-			show_json_open(&json, '{');
-			put_pair(&json, map, entry, true);
-			show_json_close(&json, '}');
-		}
-		show_json_close(&json, '}');
-	}
-	show_json_close(&json, ']');
+	put_entries(&json, table);
+	err = show_json_line(&json, f);
+	show_json_release(&json);
+	return err;
+}
+
+int show_table_ndjson(const struct show_table *table, FILE *f)
+{
+	struct show_json json = {0};
+	int err;
+
+	show_json_open(&json, '{');
+	show_json_key(&json, "map");
+	show_json_string(&json, table->map.name);
+	show_json_key(&json, "entries");
+	put_entries(&json, table);
+	show_json_close(&json, '}');
 	err = show_json_line(&json, f);
 	show_json_release(&json);
 	return err;

@@ -45,5 +45,7 @@ void show_table_value(const struct show_table *table, const struct show_entry *e
 int show_table_print(const struct show_table *table, FILE *f);
 /* [{"key":["0x01"],"value":["0x02"],"formatted":{"key":1,"value":2}}] on one line. */
 int show_table_json(const struct show_table *table, FILE *f);
+/* {"map":"name","entries":[...]} on one line, entries as above. */
+int show_table_ndjson(const struct show_table *table, FILE *f);
 
 #endif

@@ -47,8 +47,7 @@ static int find_command(const char *name, char *ret_path, size_t size)
 	return err;
 }
 
-static _Noreturn void child_main(
-	struct trace *trace, char *path, int from_parent, int to_parent)
+static _Noreturn void child_main(struct trace *trace, char *path, int from_parent, int to_parent)
 {
 	char byte = 0;
 	int err;
