@@ -21,7 +21,8 @@ struct kernel_load {
 	u32 insn_count;
 	char *log; /* may be NULL */
 	u32 log_size;
-	u32 log_level; /* 0 = 1 */
+	u32 log_level;	     /* 0 = 1 */
+	const char *license; /* NULL = "GPL" */
 };
 
 static inline int kernel_bpf(int cmd, union bpf_attr *attr, unsigned int size)
@@ -43,7 +44,7 @@ static inline int kernel_prog_load(const struct kernel_load *load)
 	attr.attach_btf_id = load->attach_btf_id;
 	attr.insns = (uintptr_t)load->insns;
 	attr.insn_cnt = load->insn_count;
-	attr.license = (uintptr_t) "GPL";
+	attr.license = (uintptr_t)(load->license ? load->license : "GPL");
 	if (load->log) {
 		load->log[0] = 0;
 		attr.log_buf = (uintptr_t)load->log;
