@@ -1,0 +1,142 @@
+#!/bin/sh
+# Bad input: one clear sentence, the right exit status, nothing left behind.
+cd "$(dirname "$0")/../.." || exit 1
+. test/cli/lib.sh
+
+one_sentence() { # name
+	if [ "$(grep -c '^Error: ' "$tmp/err")" = 1 ]; then
+		pass "$1"
+	else
+		fail "$1" "$tmp/all"
+	fi
+}
+
+run "$HACHI"
+expect_status "no verb" 2
+run "$HACHI" frobnicate
+expect_status "an unknown verb" 2
+expect_line "an unknown verb is named" 'frobnicate' "$tmp/err"
+run "$HACHI" run
+expect_status "run without a file" 125
+run "$HACHI" run nothere.bpf.o -- true
+expect_status "a file that is not there" 125
+expect_line "a file that is not there is named" '^Error: nothere.bpf.o: No such file' "$tmp/err"
+run "$HACHI" run --engine warp examples/hello.bpf.c -- true
+expect_line "an engine that is not" '^Error: --engine warp' "$tmp/err"
+run "$HACHI" run --kernel 3.2 examples/hello.bpf.c -- true
+expect_line "a kernel that is not known" '^Error: --kernel 3.2' "$tmp/err"
+
+printf 'hello' >"$tmp/text.bpf.o"
+run "$HACHI" run "$tmp/text.bpf.o" -- true
+expect_status "a text file as object" 125
+one_sentence "a text file as object: one sentence"
+expect_line "a text file as object: says so" 'not an ELF file' "$tmp/err"
+run "$HACHI" run "$HACHI" -- true
+expect_line "an object of another machine" 'another machine' "$tmp/err"
+run "$HACHI" run / -- true
+expect_status "a directory as object" 125
+one_sentence "a directory as object: one sentence"
+
+if have clang-19 || have clang; then
+	clang=$(command -v clang-19 || command -v clang)
+	"$clang" -g -O2 -target bpf -I/usr/include/x86_64-linux-gnu -c examples/xdp_drop.bpf.c \
+		-o "$tmp/good.bpf.o"
+	size=$(wc -c <"$tmp/good.bpf.o")
+	for at in 10 63 64 200 1000 $((size / 2)) $((size - 100)); do
+		head -c "$at" "$tmp/good.bpf.o" >"$tmp/cut.bpf.o"
+		run "$HACHI" run "$tmp/cut.bpf.o" -r examples/sample.pcap
+		if [ "$status" = 125 ] && grep -q "^Error: .*cut.bpf.o" "$tmp/err"; then
+			pass "an object cut at byte $at is refused with its name"
+		else
+			fail "an object cut at byte $at is refused with its name" "$tmp/all"
+		fi
+	done
+	run "$HACHI" run "$tmp/good.bpf.o" -- true
+	expect_status "an XDP program without packets" 125
+	expect_line "an XDP program without packets: asks for a capture" '-r FILE.pcap' "$tmp/err"
+	run "$HACHI" run "$tmp/good.bpf.o" -r "$tmp/nothere.pcap"
+	expect_line "a capture that is not there" 'nothere.pcap' "$tmp/err"
+	run "$HACHI" run "$tmp/good.bpf.o" -r "$tmp/text.bpf.o"
+	expect_status "a capture that is none" 125
+	head -c 1000 examples/sample.pcap >"$tmp/cut.pcap"
+	run "$HACHI" run "$tmp/good.bpf.o" -r "$tmp/cut.pcap"
+	expect_status "a capture that is cut off" 125
+	expect_line "a capture that is cut off: the packets before are done" 'passed' "$tmp/out"
+	if [ -c /dev/full ]; then
+		run "$HACHI" run "$tmp/good.bpf.o" -r examples/sample.pcap -w /dev/full
+		expect_status "a full disk at -w" 125
+		expect_line "a full disk at -w: says so" 'No space left' "$tmp/err"
+		run sh -c "'$HACHI' run '$tmp/good.bpf.o' -r examples/sample.pcap >/dev/full"
+		expect_status "a full disk at standard output" 125
+	fi
+
+	cat >"$tmp/kernel_only.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("kprobe/do_writepages")
+int p(void *ctx) { return 0; }
+C
+	run "$HACHI" run "$tmp/kernel_only.bpf.c" -- true
+	expect_status "a kprobe inside the kernel" 125
+	expect_line "a kprobe inside the kernel: names the section and who could serve it" \
+		'kprobe/do_writepages.*kernel' "$tmp/err"
+	cat >"$tmp/symbol.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("uprobe/libc.so.6:no_such_function")
+int p(void *ctx) { return 0; }
+C
+	run "$HACHI" run "$tmp/symbol.bpf.c" -- true
+	expect_status "a uprobe on a missing symbol" 125
+	expect_line "a uprobe on a missing symbol: names it" 'no_such_function' "$tmp/err"
+	cat >"$tmp/large.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 0xffffffff);
+	__type(key, __u64);
+	__type(value, __u64);
+} large SEC(".maps");
+SEC("tp/syscalls/sys_enter_getpid")
+int p(void *ctx)
+{
+	__u64 k = 1;
+	bpf_map_delete_elem(&large, &k);
+	return 0;
+}
+C
+	run "$HACHI" run "$tmp/large.bpf.c" -- true
+	expect_status "a map too large" 125
+	expect_line "a map too large: names it" 'large' "$tmp/err"
+	echo 'int broken(' >"$tmp/syntax.bpf.c"
+	run "$HACHI" run "$tmp/syntax.bpf.c" -- true
+	expect_status "C that does not compile" 125
+	expect_line "C that does not compile: the compiler's line" 'syntax.bpf.c:1' "$tmp/err"
+	run "$HACHI" run examples/hello.bpf.c -- no-such-command-anywhere
+	expect_status "a missing command" 125
+	expect_line "a missing command: names it" 'no-such-command-anywhere.*No such file' "$tmp/err"
+	run "$HACHI" run examples/hello.bpf.c -- /etc/hostname
+	expect_status "a command that cannot be executed" 125
+	run env PATH=/nonexistent "$HACHI" run examples/hello.bpf.c -- /bin/true
+	expect_line "no clang: says what to install" 'clang-19' "$tmp/err"
+
+	run timeout -s INT 2 "$HACHI" run examples/bytes.bpf.c -- sh -c 'echo abc; exec sleep 3'
+	expect_line "Ctrl-C ends with the maps printed" ' 4$' "$tmp/all"
+	if pgrep -f "hachi run $tmp" >/dev/null; then
+		fail "nothing is left running"
+	else
+		pass "nothing is left running"
+	fi
+else
+	skip "objects and sources" "clang is not installed"
+fi
+if ls /tmp/hachi-*.bpf.o >/dev/null 2>&1; then
+	fail "no temporary object is left"
+else
+	pass "no temporary object is left"
+fi
+finish
