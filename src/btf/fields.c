@@ -263,8 +263,9 @@ static int find_in_struct(struct finder *fi, u32 id, u32 offset, u32 level)
 {
 	const struct btf_type *t = btype_by_id(fi->btf, id);
 	const struct btf_member *m = btype_members(t);
-	u32 first = fi->count;
+	u32 first = fi->count, outer_seen = fi->seen;
 
+	fi->seen = 0; /* the kernel counts what must be unique by struct, not over nested ones */
 	for (u32 i = 0; i < btype_vlen(t); i++) {
 		u32 bit = btype_bit_offset(t, &m[i]);
 		struct place place = {id, (s32)i, m[i].type, bit / 8, 0};
@@ -275,6 +276,7 @@ static int find_in_struct(struct finder *fi, u32 id, u32 offset, u32 level)
 	}
 	for (u32 i = first; i < fi->count; i++)
 		fi->found[i].offset += offset;
+	fi->seen = outer_seen;
 	return 0;
 }
 

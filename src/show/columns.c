@@ -139,8 +139,8 @@ void show_cell(const struct show_columns *columns, const struct show_column *col
 		return;
 	}
 	btype_size(columns->btf, column->member.type, &own);
-	if (at >= size && own) {
-		strbuf_putc(out, '?');
+	if (at >= size) {
+		strbuf_puts(out, own ? "?" : "");
 		return;
 	}
 	if (column->is_text) { /* a flexible array takes the rest */

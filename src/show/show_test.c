@@ -114,6 +114,31 @@ TEST(events_are_lines_under_one_header)
 	btype_unref(btf);
 }
 
+TEST(text_of_any_length_may_end_an_event)
+{
+	struct show_event_format format = {"lines", NULL, 2, false};
+	struct show_event *event;
+	struct btf *btf = NULL;
+
+	build_init(&b);
+	build_int(&b, "char", 1, BTF_INT_SIGNED);
+	build_type(&b, BTF_KIND_STRUCT, "line", 2, false, 1);
+	build_member(&b, "kind", 1, 0);
+	build_member(&b, "text", 3, 8);
+	build_array(&b, 1, 1, 0);
+	build_blob(&b);
+	REQUIRE_EQ(btype_parse(b.blob, b.size, NULL, NULL, NULL, &btf), 0);
+	format.btf = btf;
+	REQUIRE_EQ(show_event_new(&format, &event), 0);
+	begin();
+	CHECK_EQ(show_event_print(event, out, 0, "\1hello", 6), 0);
+	CHECK_EQ(show_event_print(event, out, 0, "\1", 1), 0);
+	CHECK_EQ(show_event_print(event, out, 0, "", 0), 0);
+	CHECK_STR(end(), "KIND TEXT\n   1 hello\n   1 \n   ? \n");
+	show_event_free(event);
+	btype_unref(btf);
+}
+
 TEST(events_without_a_type_are_bytes)
 {
 	struct show_event_format format = {"events", NULL, 0, false};
