@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Runs files, and the files of directories, through a fuzz target: its corpus as a plain test. */
+/* Runs its corpus, or the files and directories named, through a fuzz target, as a plain test. */
 #include "fuzz/fuzz.h"
 
 #include <dirent.h>
@@ -69,25 +69,46 @@ static int run_dir(const char *path)
 	return err;
 }
 
+/* ".../replay/NAME_fuzz" without arguments: fuzz/corpus/NAME. */
+static int run_default(const char *name)
+{
+	char path[256];
+	size_t len = strlen(name);
+
+	if (len > 5 && strcmp(name + len - 5, "_fuzz") == 0)
+		len -= 5;
+	snprintf(path, sizeof(path), "fuzz/corpus/%.*s", (int)len, name);
+	return run_dir(path);
+}
+
+static int run_argument(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st)) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return -1;
+	}
+	return S_ISDIR(st.st_mode) ? run_dir(path) : run_file(path);
+}
+
 int main(int argc, char **argv)
 {
-	const char *name = strrchr(argv[0], '/');
+	const char *slash = strrchr(argv[0], '/');
+	const char *name = slash ? slash + 1 : argv[0];
 	int err = 0;
 
-	for (int i = 1; i < argc && !err; i++) {
-		struct stat st;
-
-		if (stat(argv[i], &st)) {
-			fprintf(stderr, "%s: %s\n", argv[i], strerror(errno));
-			return 1;
-		}
-		err = S_ISDIR(st.st_mode) ? run_dir(argv[i]) : run_file(argv[i]);
-	}
-	if (err || !count) {
-		printf("not ok - %s: %s\n", name ? name + 1 : argv[0],
+	printf("TAP version 13\n");
+	fflush(stdout);
+	if (argc < 2)
+		err = run_default(name);
+	for (int i = 1; i < argc && !err; i++)
+		err = run_argument(argv[i]);
+	if (err || !count)
+		printf("not ok 1 - %s: %s\n", name,
 			err ? "cannot read the corpus" : "the corpus is empty");
-		return 1;
-	}
-	printf("ok - %s: %u inputs\n", name ? name + 1 : argv[0], count);
-	return 0;
+	else
+		printf("ok 1 - the %u inputs of %s hold\n", count, name);
+	printf("1..1\n");
+	return err || !count;
 }

@@ -23,6 +23,9 @@ $(B)/replay/%: $(OBJ)/fuzz/%.o $(OBJ)/fuzz/replay.o $(FUZZ_LIBS)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OBJ)/fuzz/replay.o $(FUZZ_LIBS) $(TOOL_LIBS) $(LDLIBS)
 
 fuzz-replay: $(REPLAY_BIN)
-	@for t in $(FUZZ_NAMES); do $(B)/replay/$$t fuzz/corpus/$${t%_fuzz} || exit 1; done
+	@tools/run-tests.sh $(REPLAY_BIN)
+
+CHECK_DEPS  += $(REPLAY_BIN)
+CHECK_EXTRA += $(REPLAY_BIN)
 
 -include $(wildcard $(OBJ)/fuzz/*.d)

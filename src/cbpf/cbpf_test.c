@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "cbpf/cbpf.h"
+#include "test/kernel.h"
 #include "test/tap.h"
 
 #include <linux/seccomp.h>
@@ -452,21 +453,17 @@ TEST(the_live_kernel_returns_what_the_evaluator_returns)
 
 /* ---- translation ----------------------------------------------------------------------------- */
 
-static int kernel_load(const struct insn_vec *program, char *log, u32 log_size)
+static int load_program(const struct insn_vec *program, char *log, u32 log_size)
 {
-	union bpf_attr attr;
-	int fd;
+	struct kernel_load load = {
+		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns = (const struct bpf_insn *)program->data,
+		.insn_count = (u32)program->len,
+		.log = log,
+		.log_size = log_size,
+	};
 
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-	attr.insns = (u64)(uintptr_t)program->data;
-	attr.insn_cnt = (u32)program->len;
-	attr.license = (u64)(uintptr_t) "GPL";
-	attr.log_buf = (u64)(uintptr_t)log;
-	attr.log_size = log_size;
-	attr.log_level = log ? 1 : 0;
-	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
+	return kernel_prog_load(&load);
 }
 
 static int kernel_run(int fd, const u8 *data, u32 size, u32 *ret_result)
@@ -481,17 +478,6 @@ static int kernel_run(int fd, const u8 *data, u32 size, u32 *ret_result)
 		return -errno;
 	*ret_result = attr.test.retval;
 	return 0;
-}
-
-static void need_kernel(void)
-{
-	struct insn insns[] = {INSN_MOV64_IMM(0, 0), INSN_EXIT()};
-	struct insn_vec program = {insns, 2, 2};
-	int fd = kernel_load(&program, NULL, 0);
-
-	if (fd < 0)
-		SKIP("bpf(2) is not permitted: %s", strerror(-fd));
-	close(fd);
 }
 
 /* The test run strips the mac header first, so filters see what is behind byte 14. */
@@ -510,9 +496,9 @@ static bool run_both(const struct sock_filter *filter, u32 len, const u8 *frame,
 	CHECK_EQ(err, 0);
 	packet.ancillary[CBPF_AD_PROTOCOL] = (u32)frame[12] << 8 | frame[13];
 	packet.ancillary[CBPF_AD_IFINDEX] = 1; /* loopback */
-	fd = kernel_load(&program, NULL, 0);
+	fd = load_program(&program, NULL, 0);
 	if (fd < 0)
-		fd = kernel_load(&program, log, sizeof(log));
+		fd = load_program(&program, log, sizeof(log));
 	vec_release(&program);
 	if (!CHECK_MSG(fd >= 0, "refused: %s", log)) {
 		struct strbuf text = {0};
@@ -551,7 +537,7 @@ TEST(translations_pass_the_kernels_verifier_and_return_the_same)
 	u8 frame[64];
 	u32 compared = 0, nonzero = 0;
 
-	need_kernel();
+	kernel_or_skip();
 	srand(3);
 	for (int i = 0; i < 12000 && compared < 2500; i++) {
 		u32 len = random_filter(filter, 16), ours = 0, theirs = 0;
@@ -583,7 +569,7 @@ TEST(tcpdump_filters_translate_and_return_the_same)
 {
 	u8 frame[128];
 
-	need_kernel();
+	kernel_or_skip();
 	srand(4);
 	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++) {
 		struct bpf_program program;
@@ -630,7 +616,7 @@ TEST(extensions_without_a_way_in_ebpf_are_refused_with_their_place)
 
 TEST(every_translatable_extension_passes_the_kernels_verifier)
 {
-	need_kernel();
+	kernel_or_skip();
 	for (u32 which = 0; which < CBPF_AD_COUNT; which++) {
 		struct sock_filter filter[] = {
 			INSN(BPF_LD | BPF_ABS | BPF_B, (u32)SKF_AD_OFF + 4 * which),
@@ -641,7 +627,7 @@ TEST(every_translatable_extension_passes_the_kernels_verifier)
 		int fd;
 
 		if (cbpf_translate(filter, 2, CBPF_SOCKET, &program, &error) == 0) {
-			fd = kernel_load(&program, log, sizeof(log));
+			fd = load_program(&program, log, sizeof(log));
 			CHECK_MSG(fd >= 0, "extension %u: %s", which, log);
 			if (fd >= 0)
 				close(fd);

@@ -31,7 +31,7 @@ static void read_all(int fd, char *buf, size_t size)
 
 static int temp_file(char *path)
 {
-	strcpy(path, "/tmp/hachi-filter-XXXXXX");
+	memcpy(path, "/tmp/hachi-filter-XXXXXX", sizeof("/tmp/hachi-filter-XXXXXX"));
 	return mkstemp(path);
 }
 

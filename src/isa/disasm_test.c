@@ -4,11 +4,10 @@
  * loaded in a program and the verifier's log must hold our text.
  */
 #include "isa/disasm.h"
+#include "test/kernel.h"
 #include "test/tap.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static void check_text(const char *file, int line, const struct disasm_opts *opts,
@@ -123,32 +122,18 @@ TEST(any_bytes_print_something)
 static char kernel_log[1 << 16];
 
 /* Verifies a program in the kernel; kernel_log holds what it says. The descriptor or -errno. */
-static int kernel_load(const struct insn *insns, u32 count)
+static int load_verbosely(const struct insn *insns, u32 count)
 {
-	union bpf_attr attr;
-	int fd;
+	struct kernel_load load = {
+		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns = (const struct bpf_insn *)insns,
+		.insn_count = count,
+		.log = kernel_log,
+		.log_size = sizeof(kernel_log),
+		.log_level = 2,
+	};
 
-	memset(&attr, 0, sizeof(attr));
-	memset(kernel_log, 0, sizeof(kernel_log));
-	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-	attr.insns = (u64)(uintptr_t)insns;
-	attr.insn_cnt = count;
-	attr.license = (u64)(uintptr_t) "GPL";
-	attr.log_buf = (u64)(uintptr_t)kernel_log;
-	attr.log_size = sizeof(kernel_log);
-	attr.log_level = 2;
-	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
-}
-
-static void need_kernel(void)
-{
-	struct insn insns[] = {INSN_MOV64_IMM(0, 0), INSN_EXIT()};
-	int fd = kernel_load(insns, 2);
-
-	if (fd < 0)
-		SKIP("bpf(2) is not permitted: %s", strerror(-fd));
-	close(fd);
+	return kernel_prog_load(&load);
 }
 
 /* The text after "INDEX: " in the log, up to the state comment; NULL when the line is missing. */
@@ -237,17 +222,6 @@ static void choose_operands(const struct insn_desc *desc, struct insn_decoded *x
 		x->imm64 = TAIL_LENGTH + 1;
 }
 
-static bool kernel_has_version(u16 since)
-{
-	FILE *f = popen("uname -r", "r");
-	int major = 0, minor = 0;
-	bool is_read = f && fscanf(f, "%d.%d", &major, &minor) == 2;
-
-	if (f)
-		pclose(f);
-	return is_read && INSN_KV(major, minor) >= since;
-}
-
 /* Kinds that this harness cannot have on a path: they need a map, BTF or an arena. */
 static bool needs_an_object(const struct insn_desc *desc)
 {
@@ -266,7 +240,7 @@ TEST(the_live_kernel_prints_every_loadable_row_as_we_do)
 {
 	u32 compared = 0, versionless = 0;
 
-	need_kernel();
+	kernel_or_skip();
 	for (int kind = 0; kind < INSN_KIND_COUNT; kind++) {
 		const struct insn_desc *desc = insn_desc(kind);
 		struct insn_decoded x = {.kind = (enum insn_kind)kind};
@@ -283,10 +257,10 @@ TEST(the_live_kernel_prints_every_loadable_row_as_we_do)
 		count = build_program(row, desc->family == INSN_FAMILY_LD_IMM64 ? 2 : 1,
 			desc->operation == INSN_DO_CALL_FUNC || desc->operation == INSN_DO_LD_FUNC,
 			program);
-		fd = kernel_load(program, count);
+		fd = load_verbosely(program, count);
 		if (fd >= 0)
 			close(fd);
-		if (!kernel_has_version(desc->since)) {
+		if (kernel_version() < desc->since) {
 			versionless++;
 			continue;
 		}
@@ -311,7 +285,9 @@ TEST(the_live_kernel_refuses_the_same_bytes_in_the_same_words)
 	static const s32 imms[] = {0, 1, 16, 0x11};
 	u32 refused = 0, accepted = 0;
 
-	need_kernel();
+	kernel_or_skip();
+	if (kernel_version() < INSN_KV(6, 18))
+		SKIP_HERE("the words are those of 6.18");
 	for (u32 op = 0; op < 256; op++)
 		for (u32 i = 0; i < 3 * 4 * 4; i++) {
 			struct insn row = INSN_RAW((u8)op, i & 1 ? 2 : 0, i & 2 ? 3 : 0,
@@ -319,7 +295,7 @@ TEST(the_live_kernel_refuses_the_same_bytes_in_the_same_words)
 			struct insn program[PROGRAM_MAX];
 			struct insn_decoded d = {0};
 			u32 count = build_program(&row, 1, false, program);
-			int fd = kernel_load(program, count);
+			int fd = load_verbosely(program, count);
 			char text[128];
 			bool is_ours;
 
