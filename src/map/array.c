@@ -161,6 +161,8 @@ static int array_copy_out(struct map *map, const void *key, void *value, u64 fla
 
 static int array_copy_in(struct map *map, const void *key, const void *value, u64 flags)
 {
+	if (flags & BPF_F_LOCK && !map_has_spin_lock(map)) /* bpf(2) looks at this first */
+		return -EINVAL;
 	return array_update(map, key, value, flags, 0);
 }
 
