@@ -30,6 +30,14 @@ enum btype_field_kind { /* bits; the kernel's enum btf_field_type */
 
 #define BTYPE_FIELDS_MAX 11
 
+/*
+ * What BPF_MAP_CREATE looks for in a value. It ignores errors of btype_parse_fields(): the map then
+ * has no special fields. Errors of btype_fields_link() are its own.
+ */
+#define BTYPE_MAP_KINDS                                                                            \
+	(BTYPE_SPIN_LOCK | BTYPE_RES_SPIN_LOCK | BTYPE_TIMER | BTYPE_KPTR | BTYPE_GRAPH_ROOT |     \
+		BTYPE_REFCOUNT | BTYPE_WORKQUEUE | BTYPE_UPTR | BTYPE_TASK_WORK)
+
 struct btype_fields;
 
 struct btype_field {

@@ -342,7 +342,7 @@ static void build_wishes(const struct wish *wishes, u32 count, u32 size)
 	}
 	build_type(&build, BTF_KIND_STRUCT, "value", count, false, size);
 	for (u32 i = 0; i < count; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "m%u", i);
 		build_member(&build, name, types[i], wishes[i].offset * 8);
@@ -432,4 +432,83 @@ TEST(ownership_among_objects_gets_the_kernels_verdict)
 		compare("cycle", levels, 0, build.blob, build.size);
 	}
 	CHECK_EQ(differed, 0);
+}
+
+/* A hash map with the last type as its value: 0 or what MAP_CREATE said. */
+static int kernel_map(u32 value_type, u32 value_size)
+{
+	union bpf_attr load = {.btf = (uintptr_t)build.blob, .btf_size = build.size};
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_HASH,
+		.key_size = 4,
+		.value_size = value_size,
+		.max_entries = 1,
+		.map_flags = BPF_F_NO_PREALLOC,
+		.btf_key_type_id = 1,
+		.btf_value_type_id = value_type,
+	};
+	int btf_fd = (int)syscall(SYS_bpf, BPF_BTF_LOAD, &load, sizeof(load)), fd, err;
+
+	if (btf_fd < 0)
+		return -errno;
+	attr.btf_fd = (u32)btf_fd;
+	fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+	err = fd < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	close(btf_fd);
+	return err;
+}
+
+static int our_map(u32 value_type, u32 value_size)
+{
+	struct btype_fields *fields = NULL;
+	struct btf *btf = NULL;
+	int err = our_load(build.blob, build.size, &btf);
+
+	/* MAP_CREATE lets unusable fields pass: a program finds later that there are none. */
+	if (!err &&
+		!btype_parse_fields(btf, value_type, BTYPE_MAP_KINDS, value_size, NULL, &fields))
+		err = btype_fields_link(btf, fields);
+	btype_fields_free(fields);
+	btype_unref(btf);
+	return err;
+}
+
+TEST(map_values_with_odd_fields_get_the_kernels_verdict)
+{
+	static const struct {
+		u32 count, size;
+		struct wish wish[4];
+	} cases[] = {
+		{1, 16, {{"bpf_timer", 16, 0, 0}}},
+		{1, 24, {{"bpf_timer", 16, 4, 0}}},
+		{1, 32, {{"bpf_timer", 16, 0, 2}}},
+		{2, 32, {{"bpf_timer", 16, 0, 0}, {"bpf_timer", 16, 16, 0}}},
+		{1, 8, {{"bpf_timer", 8, 0, 0}}},
+		{2, 32, {{"bpf_timer", 16, 0, 0}, {"bpf_wq", 16, 16, 0}}},
+		{2, 32, {{"bpf_wq", 16, 0, 0}, {"bpf_wq", 16, 16, 0}}},
+		{1, 8, {{"bpf_task_work", 8, 0, 0}}},
+		{2, 16, {{"bpf_task_work", 8, 0, 0}, {"bpf_task_work", 8, 8, 0}}},
+		{1, 16, {{"bpf_task_work", 8, 0, 2}}},
+		{1, 12, {{"bpf_task_work", 8, 4, 0}}},
+		{2, 16, {{"bpf_spin_lock", 4, 0, 0}, {"bpf_spin_lock", 4, 8, 0}}},
+		{1, 16, {{"bpf_spin_lock", 4, 0, 4}}},
+		{1, 4, {{"bpf_res_spin_lock", 4, 0, 0}}},
+		{1, 16, {{"bpf_list_head", 16, 0, 0}}},
+		{1, 24, {{"bpf_list_node", 24, 0, 0}}},
+		{1, 16, {{"ordinary", 16, 0, 0}}},
+		{2, 24, {{"bpf_timer", 16, 0, 0}, {"bpf_timer", 8, 16, 0}}},
+	};
+
+	need_kernel();
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		int theirs, ours;
+
+		build_wishes(cases[i].wish, cases[i].count, cases[i].size);
+		theirs = kernel_map(build.count, cases[i].size);
+		ours = our_map(build.count, cases[i].size);
+		CHECK_MSG(theirs == ours, "case %u, %s: kernel %d, we %d", i, cases[i].wish[0].type,
+			theirs, ours);
+	}
 }
