@@ -69,6 +69,7 @@ enum {
 
 /* prog_flags */
 enum {
+	HACHI_BPF_F_XDP_DEV_BOUND_ONLY = 1u << 6,
 	HACHI_BPF_F_TEST_REG_INVARIANTS = 1u << 7,
 };
 

@@ -22,6 +22,7 @@ static __thread struct reader self;
 static struct reader *readers;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* readers, limbo */
 static struct epoch_node *limbo, **limbo_end = &limbo;
+static u32 running; /* threads that run what they took out of limbo */
 static u64 global_epoch = 1;
 static bool has_membarrier; /* settled once, before the first reader */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -130,17 +131,23 @@ static struct epoch_node *take_ready(void)
 	*end = NULL;
 	if (!limbo)
 		limbo_end = &limbo;
+	running += ready != NULL;
 	return ready;
 }
 
 static void run_all(struct epoch_node *node)
 {
+	if (!node)
+		return;
 	while (node) {
 		struct epoch_node *next = node->next;
 
 		node->fn(node);
 		node = next;
 	}
+	pthread_mutex_lock(&lock);
+	running--;
+	pthread_mutex_unlock(&lock);
 }
 
 void epoch_reclaim(void)
@@ -176,7 +183,7 @@ void epoch_sync(void)
 
 		epoch_reclaim();
 		pthread_mutex_lock(&lock);
-		is_empty = !limbo;
+		is_empty = !limbo && !running;
 		pthread_mutex_unlock(&lock);
 		if (is_empty)
 			return;

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/os.h"
 
+#include "base/alloc.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -329,6 +336,15 @@ int os_dup(int fd, int *ret_fd)
 	return 0;
 }
 
+int os_dup_to(int fd, int new_fd, int flags)
+{
+	if (new_fd < 0)
+		return (int)RAW3(SYS_fcntl, fd, flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+	if (fd == new_fd) /* dup2() allows it, dup3() does not */
+		return (int)(RAW3(SYS_fcntl, fd, F_GETFD, 0) < 0 ? -EBADF : fd);
+	return (int)RAW3(SYS_dup3, fd, new_fd, flags);
+}
+
 static int map(u64 size, int prot, int flags, int fd, u64 offset, void **ret_addr)
 {
 	long addr =
@@ -416,4 +432,154 @@ void os_membarrier(void)
 void os_yield(void)
 {
 	RAW3(SYS_sched_yield, 0, 0, 0);
+}
+
+static int read_all(int fd, size_t max, u8 **ret_data, size_t *ret_size)
+{
+	size_t len = 0, cap = 0;
+	u8 *data = NULL;
+
+	for (;;) {
+		long n;
+
+		if (len == cap) {
+			u8 *grown = mem_realloc(data, cap ? cap * 2 : 65536);
+
+			if (!grown) {
+				mem_free(data);
+				return -ENOMEM;
+			}
+			data = grown;
+			cap = cap ? cap * 2 : 65536;
+		}
+		n = RAW3(SYS_read, fd, data + len, cap - len);
+		if (n == -EINTR)
+			continue;
+		len += n > 0 ? (size_t)n : 0;
+		if (n > 0 && len <= max)
+			continue;
+		if (n != 0) {
+			mem_free(data);
+			return n < 0 ? (int)n : -EFBIG;
+		}
+		*ret_data = data;
+		*ret_size = len;
+		return 0;
+	}
+}
+
+int os_read_file(const char *path, size_t max, void **ret_data, size_t *ret_size)
+{
+	long fd = RAW6(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	u8 *data = NULL;
+	int err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = read_all((int)fd, max, &data, ret_size);
+	os_close((int)fd);
+	if (!err)
+		*ret_data = data;
+	return err;
+}
+
+int os_file_create(const char *path, u64 *ret_ino)
+{
+	long fd = RAW6(
+		SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, 0, 0);
+	u64 dev;
+	int err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = os_fd_inode((int)fd, &dev, ret_ino);
+	os_close((int)fd);
+	return err;
+}
+
+int os_file_inode(const char *path, u64 *ret_ino)
+{
+	long fd = RAW6(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, 0, 0);
+	u64 dev;
+	int err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = os_fd_inode((int)fd, &dev, ret_ino);
+	os_close((int)fd);
+	return err;
+}
+
+int os_file_remove(const char *path)
+{
+	return (int)RAW3(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int os_check_file(const char *path)
+{
+	struct stat st;
+	long err = RAW6(SYS_newfstatat, AT_FDCWD, path, &st, 0, 0, 0);
+
+	if (err)
+		return (int)err;
+	return S_ISREG(st.st_mode) ? 0 : -EISDIR;
+}
+
+bool os_is_dir(const char *path)
+{
+	long fd = RAW6(SYS_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+
+	if (fd < 0)
+		return false;
+	os_close((int)fd);
+	return true;
+}
+
+int os_fd_path(int fd, char *buf, size_t size)
+{
+	char link[64];
+	long n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = RAW6(SYS_readlinkat, AT_FDCWD, link, buf, size - 1, 0, 0);
+	if (n < 0)
+		return (int)n;
+	buf[n] = 0;
+	return (int)n;
+}
+
+int os_current_dir(char *buf, size_t size)
+{
+	long n = RAW3(SYS_getcwd, buf, size, 0); /* counts the NUL */
+
+	return n < 0 ? (int)n : (int)n - 1;
+}
+
+bool os_fd_is_cgroup(int fd)
+{
+	struct statfs fs;
+
+	return RAW3(SYS_fstatfs, fd, &fs, 0) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+bool os_netdev_exists(u32 ifindex)
+{
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+	long fd = RAW3(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return false;
+	err = RAW3(SYS_ioctl, fd, SIOCGIFNAME, &request);
+	os_close((int)fd);
+	return err == 0;
+}
+
+bool os_process_exists(u32 pid)
+{
+	return RAW3(SYS_kill, pid, 0, 0) != -ESRCH;
+}
+
+u32 os_uid(void)
+{
+	return (u32)RAW3(SYS_getuid, 0, 0, 0);
 }

@@ -20,9 +20,9 @@ u32 os_tid(void);
  * pid namespace, dead ones included. Cheap; right after fork() too.
  */
 u64 os_self(void);
-u64 os_thread(u32 tid);	   /* os_self() of a thread of any process, 0 when it has ended */
+u64 os_thread(u32 tid);	    /* os_self() of a thread of any process, 0 when it has ended */
 u64 os_pid_namespace(void); /* where thread ids mean the same; 0 = unknown */
-bool os_is_gone(u64 self); /* whether that thread has ended; may read /proc */
+bool os_is_gone(u64 self);  /* whether that thread has ended; may read /proc */
 u32 os_cpu(void);
 u32 os_cpu_count(void); /* possible CPUs, as the kernel counts per-CPU slots */
 size_t os_page_size(void);
@@ -37,6 +37,8 @@ int os_eventfd_signal(int fd);
 int os_eventfd_drain(int fd);
 int os_close(int fd);
 int os_dup(int fd, int *ret_fd); /* close-on-exec */
+/* dup, dup2, dup3: new_fd < 0 = the lowest free one; the new descriptor or -errno. */
+int os_dup_to(int fd, int new_fd, int flags);
 int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr);
 /* The same over [addr, addr + size), which the caller has mapped. */
 int os_map_shared_at(int fd, u64 offset, u64 size, bool may_write, void *addr);
@@ -49,6 +51,22 @@ int os_peek(void *dst, const void *src, size_t len);
 int os_poke(void *dst, const void *src, size_t len);
 int os_futex_wait(u32 *word, u32 expected, u64 timeout_ns); /* 0, -EAGAIN, -ETIMEDOUT, -EINTR */
 int os_futex_wake(u32 *word, int count);
+/* The whole file, at most max bytes (-EFBIG beyond); owned by the caller. */
+int os_read_file(const char *path, size_t max, void **ret_data, size_t *ret_size);
+/* A new empty file; -EEXIST when there is one. Its inode identifies it later. */
+int os_file_create(const char *path, u64 *ret_ino);
+int os_file_inode(const char *path, u64 *ret_ino);
+int os_file_remove(const char *path);
+bool os_is_dir(const char *path);
+int os_check_file(
+	const char *path); /* 0 = a regular file; -EISDIR = something else; -ENOENT, ... */
+/* Where /proc/self/fd/FD points: length or -errno. */
+int os_fd_path(int fd, char *buf, size_t size);
+int os_current_dir(char *buf, size_t size); /* length or -errno */
+bool os_fd_is_cgroup(int fd);
+bool os_netdev_exists(u32 ifindex); /* in this network namespace */
+bool os_process_exists(u32 pid);
+u32 os_uid(void);
 /* Every running thread of this process passes a full barrier (base/epoch.c). */
 int os_membarrier_register(void);
 void os_membarrier(void);

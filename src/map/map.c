@@ -264,16 +264,25 @@ void map_ref(struct map *map)
 	__atomic_add_fetch(&map->refs, 1, __ATOMIC_RELAXED);
 }
 
+/* Programs may have found the map in a slot just before it left. */
+static void free_late(struct epoch_node *node)
+{
+	struct map *map = container_of(node, struct map, epoch);
+
+	if (map->ops->release)
+		map->ops->release(map);
+	map_unref(map->inner_template);
+	btype_fields_free(map->fields);
+	btype_unref(map->btf);
+	mem_free(map->tails);
+	handle_free(map);
+}
+
 void map_unref(struct map *map)
 {
 	if (!map || __atomic_sub_fetch(&map->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	if (map->free_hook)
 		map->free_hook(map);
-	if (map->ops->release)
-		map->ops->release(map);
-	map_unref(map->inner_template);
-	btype_fields_free(map->fields);
-	btype_unref(map->btf);
-	handle_free(map);
+	epoch_defer(&map->epoch, free_late);
 }

@@ -13,6 +13,7 @@
 #ifndef MAP_MAP_H
 #define MAP_MAP_H
 
+#include "base/epoch.h"
 #include "base/types.h"
 #include "btf/btf.h"
 #include "spec/progtype.h"
@@ -84,6 +85,7 @@ struct map {
 	struct map_params params;
 	u32 id;
 	u32 refs;      /* of descriptors, programs, pins, other maps; atomic */
+	u32 user_refs; /* of descriptors and pins; at zero a prog array is emptied; see syscall/ */
 	u32 elem_size; /* bytes of one value in the region, rounded up to 8 */
 	u32 cpu_count; /* per-CPU kinds: CPUs laid out; else 1 */
 	int fd;	       /* memfd, owned */
@@ -110,6 +112,7 @@ struct map {
 	void **objects;
 	void *owner;  /* struct hachi, for object_ops; opaque here */
 	void *priv;   /* of the kind */
+	void *tails;  /* prog arrays: what engines read (prog/tail.c); plain memory, owned */
 	int event_fd; /* stand-in for poll, or -1 */
 	u64 created_ns;
 	u32 creator_uid;
@@ -117,6 +120,7 @@ struct map {
 	u32 owner_prog_type;
 	bool owner_jited;
 	void (*free_hook)(struct map *map); /* called before the last reference frees it */
+	struct epoch_node epoch;	    /* freed when no run can hold it any more */
 };
 
 /* Every kind that this build serves; NULL when it does not. */

@@ -81,7 +81,12 @@ struct verify_input {
 	/* target of tracing, LSM, struct_ops, ext programs */
 	const struct btf *attach_btf;
 	u32 attach_btf_id;
-	const struct ctx_layout *custom_ctx; /* of an embedder's program type */
+	/* of an embedder's program type: context, range of r0 at exit, helpers beside the base set
+	 */
+	const struct ctx_layout *custom_ctx; /* NULL = none */
+	s64 custom_ret_min, custom_ret_max;
+	const u32 *custom_helpers;
+	u32 custom_helper_count;
 };
 
 struct verify_subprog {
