@@ -80,7 +80,8 @@ static int check_funcs(struct verify_env *env)
 
 		if (s->start != info->insn_off)
 			return verify_refuse(env, REASON_BTF_RECORDS,
-				"func_info BTF section doesn't match subprog layout in BPF program\n");
+				"func_info BTF section doesn't match subprog layout in BPF "
+				"program\n");
 		s->linkage = (u8)btype_func_linkage(btype_by_id(env->in->btf, info->type_id));
 		if (!i || returns_int(env->in->btf, info->type_id))
 			continue;
@@ -115,8 +116,8 @@ static int check_line(struct verify_env *env, u32 i, u32 *subprog)
 	if (line->insn_off == env->subprogs[*subprog].start)
 		env->subprogs[(*subprog)++].line = i;
 	else if (env->subprogs[*subprog].start < line->insn_off)
-		return verify_refuse(env, REASON_BTF_RECORDS,
-			"missing bpf_line_info for func#%u\n", *subprog);
+		return verify_refuse(
+			env, REASON_BTF_RECORDS, "missing bpf_line_info for func#%u\n", *subprog);
 	return 0;
 }
 
@@ -261,8 +262,7 @@ static bool tagged_ctx_by_type(
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
 	case BPF_PROG_TYPE_LSM:
-	case BPF_PROG_TYPE_STRUCT_OPS:
-		return is_u64;
+	case BPF_PROG_TYPE_STRUCT_OPS: return is_u64;
 	case BPF_PROG_TYPE_TRACING:
 		if (c->env->in->attach_type == BPF_TRACE_ITER)
 			return is_struct && str_starts_with(name, "bpf_iter__");
@@ -271,10 +271,8 @@ static bool tagged_ctx_by_type(
 				strcmp(name, "bpf_raw_tracepoint_args") == 0);
 	case BPF_PROG_TYPE_TRACEPOINT:
 	case BPF_PROG_TYPE_SYSCALL:
-	case BPF_PROG_TYPE_EXT:
-		return true;
-	default:
-		return false;
+	case BPF_PROG_TYPE_EXT: return true;
+	default: return false;
 	}
 }
 
@@ -322,18 +320,17 @@ static int trusted_arg(struct arg_ctx *c, const struct btf_type *ptr, struct sub
 	return 0;
 }
 
-static int memory_arg(struct arg_ctx *c, const struct btf_type *ptr, u32 tags,
-	struct subprog_arg *ret)
+static int memory_arg(
+	struct arg_ctx *c, const struct btf_type *ptr, u32 tags, struct subprog_arg *ret)
 {
 	u32 id, size;
 	const struct btf_type *t = btype_skip_mods(c->btf, ptr->type, &id);
 	int err = t ? btype_size(c->btf, id, &size) : -EINVAL;
 
 	if (err)
-		return ARG_SAYS(c,
-			"arg#%d reference type('%s %s') size cannot be determined: %d\n", c->index,
-			t ? btype_kind_name(btype_kind(t)) : "", t ? btype_name_of(c->btf, t) : "",
-			err);
+		return ARG_SAYS(c, "arg#%d reference type('%s %s') size cannot be determined: %d\n",
+			c->index, t ? btype_kind_name(btype_kind(t)) : "",
+			t ? btype_name_of(c->btf, t) : "", err);
 	*ret = (struct subprog_arg){
 		.arg = ARG_MEM, .mem_size = size, .nullable = !(tags & TAG_NONNULL)};
 	return 0;
@@ -347,30 +344,27 @@ static bool is_dynptr(struct arg_ctx *c, const struct btf_type *ptr)
 	return strcmp(name, "bpf_dynptr") == 0 || strcmp(name, "bpf_dynptr_kern") == 0;
 }
 
-static int pointer_arg(struct arg_ctx *c, const struct btf_type *t, u32 tags,
-	struct subprog_arg *ret)
+static int pointer_arg(
+	struct arg_ctx *c, const struct btf_type *t, u32 tags, struct subprog_arg *ret)
 {
 	int err;
 
 	if (tags & TAG_CTX || is_ctx(c, t)) {
 		if (tags & ~(u32)TAG_CTX)
-			return ARG_SAYS(
-				c, "arg#%d has invalid combination of tags\n", c->index);
+			return ARG_SAYS(c, "arg#%d has invalid combination of tags\n", c->index);
 		err = tags & TAG_CTX ? check_tagged_ctx(c, t) : 0;
 		*ret = (struct subprog_arg){.arg = ARG_CTX};
 		return err;
 	}
 	if (is_dynptr(c, t)) {
 		if (tags)
-			return ARG_SAYS(
-				c, "arg#%d has invalid combination of tags\n", c->index);
+			return ARG_SAYS(c, "arg#%d has invalid combination of tags\n", c->index);
 		*ret = (struct subprog_arg){.arg = ARG_DYNPTR | ARG_RDONLY};
 		return 0;
 	}
 	if (tags & TAG_TRUSTED) {
 		if (tags & TAG_NONNULL)
-			return ARG_SAYS(
-				c, "arg#%d has invalid combination of tags\n", c->index);
+			return ARG_SAYS(c, "arg#%d has invalid combination of tags\n", c->index);
 		err = trusted_arg(c, t, ret);
 		ret->nullable = tags & TAG_NULLABLE;
 		return err;

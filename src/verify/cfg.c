@@ -139,16 +139,14 @@ static int visit(struct cfg *c, u32 i)
 	if (class != BPF_JMP && class != BPF_JMP32)
 		return take(c, i, (s64)i + slots_at(c->env, i), EDGE_NEXT);
 	switch (BPF_OP(insn->op)) {
-	case BPF_EXIT:
-		return 0;
+	case BPF_EXIT: return 0;
 	case BPF_CALL:
 		if (insn_is_call_helper(insn))
 			return visit_helper_call(c, i);
 		if (insn_is_call_kfunc(insn))
 			kfunc_mark_cfg(c->env, i);
 		return visit_call(c, i, insn->src == INSN_PSEUDO_CALL);
-	default:
-		return visit_jump(c, i);
+	default: return visit_jump(c, i);
 	}
 }
 
@@ -251,8 +249,8 @@ static void mark_fastcall(struct verify_env *env, struct subprog *sub, u32 call,
 	if (!kept)
 		return;
 	for (i = 1; i <= 6; i++, off += SLOT_SIZE) {
-		if (call < i || call + i >= env->insn_count ||
-			env->aux[call - i + 1].jump_target || env->aux[call + i].jump_target ||
+		if (call < i || call + i >= env->insn_count || env->aux[call - i + 1].jump_target ||
+			env->aux[call + i].jump_target ||
 			!is_spill_pair(&env->insns[call - i], &env->insns[call + i], off, kept))
 			break;
 		kept &= ~(1u << env->insns[call - i].src);

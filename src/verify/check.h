@@ -31,6 +31,8 @@ void cfg_mark_fastcalls(struct verify_env *env);
 
 /* ---- attach.c: the program type and what it attaches to ---- */
 int attach_check(struct verify_env *env);
+/* Are the pointers that an LSM hook passes safe to hand on? */
+bool attach_args_are_trusted(const struct verify_env *env);
 
 /* ---- explore.c: the paths ---- */
 int explore_main(struct verify_env *env);
@@ -47,8 +49,8 @@ void frame_init(struct verify_env *env, struct frame *f, s32 callsite, u32 frame
 /* ---- liveness.c: what is read of earlier states ---- */
 enum reg_use {
 	USE_READ,
-	USE_WRITE,	    /* the value becomes unknown */
-	USE_WRITE_KEEP,	    /* the caller sets the value */
+	USE_WRITE,	/* the value becomes unknown */
+	USE_WRITE_KEEP, /* the caller sets the value */
 };
 void live_mark_read(struct verify_env *env, const struct reg *reg, struct reg *parent, u8 flag);
 void live_mark_zext(struct verify_env *env, struct reg *reg);
@@ -78,6 +80,9 @@ bool prune_states_equal(
 	struct verify_env *env, struct state *old, struct state *cur, enum exactness exact);
 
 /* ---- alu.c, pointer.c: arithmetic ---- */
+const char *alu_op_name(u8 op);
+/* src is about to be copied: from now on both have an id. */
+void link_scalar(struct verify_env *env, struct reg *src);
 int alu_check(struct verify_env *env, const struct insn *insn);
 int reg_check_sane(struct verify_env *env, struct reg *reg, const char *where);
 int pointer_add(struct verify_env *env, const struct insn *insn, const struct reg *ptr,
@@ -86,6 +91,13 @@ int pointer_add(struct verify_env *env, const struct insn *insn, const struct re
 /* ---- sanitize.c: what speculation may do ---- */
 int sanitize_path(struct verify_env *env, const struct insn *insn, s32 next, s32 cur);
 int sanitize_scalar(struct verify_env *env, const struct insn *insn);
+enum {			  /* insn_aux.alu_state; the kernel's BPF_ALU_* */
+	SANITIZE_SRC = 1, /* mask the source */
+	SANITIZE_DST = 2,
+	SANITIZE_NEG = 4,
+	SANITIZE_SCALAR = 8, /* nothing to mask */
+	SANITIZE_IMM = 16,
+};
 struct sanitize_info {
 	u32 alu_state, alu_limit;
 	bool mask_to_left;
@@ -95,8 +107,9 @@ int sanitize_pointer(struct verify_env *env, const struct insn *insn, const stru
 int sanitize_bounds(struct verify_env *env, const struct insn *insn, const struct reg *dst);
 
 /* ---- stack.c ---- */
-int stack_check_bounds(struct verify_env *env, u32 regno, s32 off, s32 size, bool is_helper,
-	bool is_write);
+int stack_refuse_variable(struct verify_env *env, u32 regno, const struct reg *reg, s32 off);
+int stack_check_bounds(
+	struct verify_env *env, u32 regno, s32 off, s32 size, bool is_helper, bool is_write);
 int stack_read(struct verify_env *env, u32 ptr_regno, s32 off, u32 size, s32 dst_regno);
 int stack_write(struct verify_env *env, u32 ptr_regno, s32 off, u32 size, s32 value_regno);
 struct call_meta;
@@ -111,24 +124,21 @@ int access_store(struct verify_env *env, const struct insn *insn);
 int access_store_imm(struct verify_env *env, const struct insn *insn);
 int access_atomic(struct verify_env *env, const struct insn *insn);
 int access_ld_abs(struct verify_env *env, const struct insn *insn);
-int access_region(
-	struct verify_env *env, u32 regno, s32 off, s32 size, u32 mem_size, bool zero_ok);
-int access_map(
-	struct verify_env *env, u32 regno, s32 off, s32 size, bool zero_ok, bool is_helper);
+int access_region(struct verify_env *env, u32 regno, s32 off, s32 size, u32 mem_size, bool zero_ok);
+int access_map(struct verify_env *env, u32 regno, s32 off, s32 size, bool zero_ok, bool is_helper);
 int access_map_type(struct verify_env *env, u32 regno, s32 off, s32 size, bool is_write);
 int access_packet(struct verify_env *env, u32 regno, s32 off, s32 size, bool zero_ok);
 bool access_may_packet(struct verify_env *env, const struct call_meta *meta, bool is_write);
 int access_alignment(
 	struct verify_env *env, const struct reg *reg, s32 off, u32 size, bool strict_once);
-int access_ptr_off(
-	struct verify_env *env, const struct reg *reg, u32 regno, bool fixed_off_ok);
+int access_ptr_off(struct verify_env *env, const struct reg *reg, u32 regno, bool fixed_off_ok);
 int access_buffer(struct verify_env *env, const struct reg *reg, u32 regno, s32 off, s32 size);
 
 /* ---- access_btf.c: memory that BTF describes ---- */
-int access_btf(struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write,
-	s32 value_regno);
-int access_map_object(struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write,
-	s32 value_regno);
+int access_btf(
+	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno);
+int access_map_object(
+	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno);
 /* A tracing program's context. */
 int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32 *ret_type,
 	const struct btf **ret_btf, u32 *ret_id, bool *ret_is_retval);
@@ -168,6 +178,7 @@ int arg_memory(struct verify_env *env, u32 regno, s32 size, bool is_write, bool 
 int arg_reg_off(struct verify_env *env, const struct reg *reg, u32 regno, u32 arg);
 /* A pointer to mem_size bytes that a function may read and write. */
 int arg_plain_memory(struct verify_env *env, struct reg *reg, u32 regno, u32 mem_size);
+int arg_btf_pointer(struct verify_env *env, u32 regno, u32 btf_id, u32 arg, struct call_meta *meta);
 int call_map_compatible(struct verify_env *env, const struct verify_map *map, u32 func);
 enum helper_access call_spec(
 	const struct verify_env *env, s32 func, const struct helper_spec **ret_spec);
@@ -189,8 +200,8 @@ int function_exit(struct verify_env *env);
 int exit_check_value(struct verify_env *env, u32 regno, const char *reg_name);
 typedef int (*callee_setup)(
 	struct verify_env *env, struct frame *caller, struct frame *callee, u32 insn);
-int call_setup(struct verify_env *env, u32 subprog, u32 callsite, callee_setup setup,
-	struct state *st);
+int call_setup(
+	struct verify_env *env, u32 subprog, u32 callsite, callee_setup setup, struct state *st);
 void call_clear_packets(struct verify_env *env);
 int call_check_btf_args(struct verify_env *env, u32 subprog, struct reg *regs);
 void verify_say_bad_scalar(struct verify_env *env, char *buf, size_t size, const struct reg *r,
@@ -199,12 +210,25 @@ void verify_say_bad_scalar(struct verify_env *env, char *buf, size_t size, const
 /* ---- callback.c ---- */
 int callback_for_helper(struct verify_env *env, const struct insn *insn, struct call_meta *meta);
 
+/* ---- format.c ---- */
+int format_check_snprintf(struct verify_env *env);
+
 /* ---- dynptr.c ---- */
 int dynptr_arg(struct verify_env *env, u32 regno, u32 arg);
 int dynptr_release(struct verify_env *env, struct reg *reg);
 int dynptr_destroy_slot(struct verify_env *env, struct frame *frame, s32 slot);
 int dynptr_describe(struct verify_env *env, struct reg *reg, u32 *ret_id, u32 *ret_ref);
 u32 dynptr_kind_of(struct verify_env *env, struct reg *reg);
+
+/* ---- lsm.c ---- */
+/* What the hook may return; false = not known to be bounded. */
+bool lsm_retval_range(const struct verify_env *env, s32 *ret_min, s32 *ret_max);
+int lsm_bound_retval(struct verify_env *env, struct reg *r);
+
+/* ---- kptr.c: kernel pointers in map values ---- */
+int kptr_access(struct verify_env *env, u32 regno, s32 value_regno, const struct btype_field *f);
+int kptr_arg(struct verify_env *env, u32 regno, struct call_meta *meta);
+int kptr_match(struct verify_env *env, const struct btype_field *f, u32 regno);
 
 /* ---- kfunc.c ---- */
 /* Marks at a call in the control flow graph. */
@@ -213,6 +237,7 @@ int kfunc_add(struct verify_env *env, const struct insn *insn);
 int call_kfunc(struct verify_env *env, const struct insn *insn);
 
 /* ---- rewrite.c ---- */
+int rewrite_fastcalls(struct verify_env *env);
 int rewrite_program(struct verify_env *env);
 
 #endif

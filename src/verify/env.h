@@ -19,6 +19,7 @@
 #define USED_MAPS_MAX	    64
 #define PACKET_OFF_MAX	    0xffff
 #define MAIN_CALLSITE	    (-1)
+#define CPUS_MAX	    8192 /* what bpf_get_smp_processor_id() may return is below */
 
 /* Learned of an instruction, over all paths. */
 struct insn_aux {
@@ -31,16 +32,16 @@ struct insn_aux {
 	u8 is_iter_next : 1;
 	u8 seen : 1; /* reached on a path that is not speculative */
 	u8 zext_dst : 1;
-	u8 nospec : 1;	      /* barrier after a store that may be bypassed */
+	u8 nospec : 1;		     /* barrier after a store that may be bypassed */
 	u8 taken : 1, not_taken : 1; /* outcomes of a conditional jump */
-	u8 map_poisoned : 1;  /* helper was called with different maps */
+	u8 map_poisoned : 1;	     /* helper was called with different maps */
 	u8 map_has_key : 1;
 	u8 is_probe : 1; /* load that may fault */
 	u8 fastcall_spills;
 	u32 ptr_type; /* of the base of a memory access; 0 = not reached yet */
 	u32 ctx_field_size;
 	const struct ctx_field *ctx_field;
-	s32 map_index;		      /* LD_IMM64 */
+	s32 map_index; /* LD_IMM64 */
 	u32 map_off;
 	const struct verify_map *map; /* of a helper call */
 	u32 alu_state, alu_limit;     /* speculation mask of pointer arithmetic */
@@ -161,10 +162,12 @@ struct verify_env {
 	u32 exception_callback;
 	const struct verify_map *maps[USED_MAPS_MAX];
 	u32 map_count;
-	bool has_arena;
+	u8 *dropped;	  /* rewrite: instructions that a fastcall made needless */
+	u32 *new_subprog; /* rewrite: index in the output; UINT32_MAX = gone */
 	bool has_func_info, has_lines;
 	struct insn_decoded *decoded; /* per instruction; error is refused where a path comes by */
 	const struct btf_type *attach_proto; /* FUNC_PROTO of the target */
+	u32 attach_proto_id;
 	const char *attach_name;
 
 	/* the path */
@@ -206,6 +209,8 @@ void verify_say(struct verify_env *env, const char *format, ...) PRINTF_LIKE(2, 
  */
 int verify_refuse(struct verify_env *env, enum reason reason, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+/* Keeps the line that was said last, under another reason. */
+int verify_as(struct verify_env *env, enum reason reason);
 /* The same for a construct that is not modelled. */
 int verify_unsupported(struct verify_env *env, const char *what);
 void verify_blame(struct verify_env *env, s32 reg, const char *hint);

@@ -185,16 +185,10 @@ static int step_jump(struct verify_env *env, const struct insn *insn)
 
 	env->jmps_processed++;
 	switch (BPF_OP(insn->op)) {
-	case BPF_CALL:
-		return step_call(env, insn);
-	case BPF_EXIT:
-		return step_exit(env, false);
-	case BPF_JA:
-		env->insn += insn_jump_offset(insn) + 1;
-		return STEP_JUMPED;
-	default:
-		err = branch_check(env, insn);
-		return err ? err : STEP_NEXT;
+	case BPF_CALL: return step_call(env, insn);
+	case BPF_EXIT: return step_exit(env, false);
+	case BPF_JA: env->insn += insn_jump_offset(insn) + 1; return STEP_JUMPED;
+	default: err = branch_check(env, insn); return err ? err : STEP_NEXT;
 	}
 }
 
@@ -235,23 +229,15 @@ static int step(struct verify_env *env)
 		return verify_refuse(env, REASON_SHAPE, "unknown opcode %02x\n", insn->op);
 	switch (BPF_CLASS(insn->op)) {
 	case BPF_ALU:
-	case BPF_ALU64:
-		err = alu_check(env, insn);
-		break;
-	case BPF_LDX:
-		err = access_load(env, insn);
-		break;
+	case BPF_ALU64: err = alu_check(env, insn); break;
+	case BPF_LDX: err = access_load(env, insn); break;
 	case BPF_STX:
 		err = BPF_MODE(insn->op) == BPF_ATOMIC ? access_atomic(env, insn)
 						       : access_store(env, insn);
 		break;
-	case BPF_ST:
-		err = access_store_imm(env, insn);
-		break;
-	case BPF_LD:
-		return step_wide(env, insn);
-	default:
-		return step_jump(env, insn);
+	case BPF_ST: err = access_store_imm(env, insn); break;
+	case BPF_LD: return step_wide(env, insn);
+	default: return step_jump(env, insn);
 	}
 	return err ? err : STEP_NEXT;
 }
@@ -321,7 +307,8 @@ static int explore(struct verify_env *env)
 		env->cur_hist = NULL;
 		env->prev_insn = prev_insn;
 		if (bug_on((u32)env->insn >= env->insn_count))
-			return verify_refuse(env, REASON_INTERNAL, "invalid insn idx %d\n", env->insn);
+			return verify_refuse(
+				env, REASON_INTERNAL, "invalid insn idx %d\n", env->insn);
 		ret = arrive(env, &say_state);
 		if (ret < 0)
 			return ret;
@@ -370,12 +357,8 @@ static int set_global_args(struct verify_env *env, u32 subprog)
 		u32 null = arg->nullable ? REG_MAYBE_NULL : 0;
 
 		switch (arg->arg & ARG_TYPE_MASK) {
-		case ARG_CTX:
-			mark_pointer(r, REG_CTX);
-			break;
-		case ARG_ANYTHING:
-			mark_unknown(env, r);
-			break;
+		case ARG_CTX: mark_pointer(r, REG_CTX); break;
+		case ARG_ANYTHING: mark_unknown(env, r); break;
 		case ARG_DYNPTR:
 			mark_pointer(r, REG_DYNPTR);
 			r->dynptr_kind = DYNPTR_LOCAL;
@@ -393,8 +376,7 @@ static int set_global_args(struct verify_env *env, u32 subprog)
 			r->btf_id = arg->btf_id;
 			r->id = ++env->id_gen;
 			break;
-		default:
-			return verify_refuse(env, REASON_INTERNAL, "unhandled arg#%d\n", i);
+		default: return verify_refuse(env, REASON_INTERNAL, "unhandled arg#%d\n", i);
 		}
 	}
 	return 0;
@@ -447,7 +429,8 @@ static int explore_function(struct verify_env *env, u32 subprog)
 	st->first_insn = env->insn;
 	st->last_insn = -1;
 	if (subprog || env->in->prog_type == BPF_PROG_TYPE_EXT) {
-		verify_say(env, "Validating %s() func#%d...\n", subprog_name(env, subprog), subprog);
+		verify_say(
+			env, "Validating %s() func#%d...\n", subprog_name(env, subprog), subprog);
 		err = set_global_args(env, subprog);
 	} else {
 		set_main_args(env);
@@ -487,7 +470,8 @@ int explore_global_subprogs(struct verify_env *env)
 				return err;
 			if (verify_says(env))
 				verify_say(env,
-					"Func#%d ('%s') is safe for any args that match its prototype\n",
+					"Func#%d ('%s') is safe for any args that match its "
+					"prototype\n",
 					i, subprog_name(env, i));
 			s->is_verified = true;
 			again = true;

@@ -54,23 +54,17 @@ static bool uses_64(const struct insn *insn, const struct reg *reg, bool is_read
 		if (op == BPF_CALL)
 			return insn->src != BPF_PSEUDO_CALL && is_read;
 		return true;
-	case BPF_JMP32:
-		return false;
-	case BPF_ALU64:
-		return !(is_swap && (insn->imm == 16 || insn->imm == 32));
-	case BPF_ALU:
-		return is_swap && insn->imm == 64;
+	case BPF_JMP32: return false;
+	case BPF_ALU64: return !(is_swap && (insn->imm == 16 || insn->imm == 32));
+	case BPF_ALU: return is_swap && insn->imm == 64;
 	case BPF_LDX:
-		return is_read || BPF_SIZE(insn->op) == BPF_DW ||
-			BPF_MODE(insn->op) == INSN_MEMSX;
+		return is_read || BPF_SIZE(insn->op) == BPF_DW || BPF_MODE(insn->op) == INSN_MEMSX;
 	case BPF_STX:
 		if (is_read && reg->type != REG_SCALAR)
 			return true;
 		return BPF_SIZE(insn->op) == BPF_DW;
-	case BPF_LD:
-		return BPF_MODE(insn->op) == BPF_IMM || is_read;
-	default:
-		return true;
+	case BPF_LD: return BPF_MODE(insn->op) == BPF_IMM || is_read;
+	default: return true;
 	}
 }
 
@@ -79,14 +73,12 @@ bool live_insn_def32(const struct insn *insn)
 	switch (BPF_CLASS(insn->op)) {
 	case BPF_JMP:
 	case BPF_JMP32:
-	case BPF_ST:
-		return false;
+	case BPF_ST: return false;
 	case BPF_STX:
 		if (BPF_MODE(insn->op) != BPF_ATOMIC || !(insn->imm & BPF_FETCH))
 			return false;
 		FALLTHROUGH;
-	default:
-		return !uses_64(insn, NULL, false);
+	default: return !uses_64(insn, NULL, false);
 	}
 }
 

@@ -74,10 +74,17 @@ int verify_refuse(struct verify_env *env, enum reason reason, const char *format
 	return env->verdict.err;
 }
 
+int verify_as(struct verify_env *env, enum reason reason)
+{
+	env->verdict.reason = reason;
+	env->verdict.err = -reasons[reason].err;
+	return env->verdict.err;
+}
+
 int verify_unsupported(struct verify_env *env, const char *what)
 {
-	return verify_refuse(env, REASON_UNSUPPORTED, "%s is not supported by this verifier yet\n",
-		what);
+	return verify_refuse(
+		env, REASON_UNSUPPORTED, "%s is not supported by this verifier yet\n", what);
 }
 
 void verify_blame(struct verify_env *env, s32 reg, const char *hint)

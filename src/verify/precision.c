@@ -75,8 +75,8 @@ u64 linked_pack(const struct linked_regs *l)
 	u64 packed = 0;
 
 	for (u32 i = 0; i < l->count; i++)
-		packed = packed << 10 | (u64)l->regs[i].is_reg << 9 |
-			(u64)l->regs[i].index << 3 | l->regs[i].frameno;
+		packed = packed << 10 | (u64)l->regs[i].is_reg << 9 | (u64)l->regs[i].index << 3 |
+			l->regs[i].frameno;
 	return packed << 4 | l->count;
 }
 
@@ -422,8 +422,7 @@ static int walk_segment(
 		if (*skip_first)
 			*skip_first = false;
 		else
-			err = back_insn(
-				env, insn, *next, hist_at(env, st->hist_start, end, insn));
+			err = back_insn(env, insn, *next, hist_at(env, st->hist_start, end, insn));
 		if (err)
 			return err;
 		if (bt_is_empty(&env->bt))

@@ -189,9 +189,7 @@ static void print_slot(
 		print_slot_head(env, sb, *index, &s->spilled);
 		print_iter(sb, &s->spilled);
 		break;
-	default:
-		print_slot_head(env, sb, *index, &s->spilled);
-		strbuf_puts(sb, kinds);
+	default: print_slot_head(env, sb, *index, &s->spilled); strbuf_puts(sb, kinds);
 	}
 }
 
@@ -328,15 +326,16 @@ void print_stats(struct verify_env *env)
 	const struct verify_stats *stats = &env->out->stats;
 
 	if (env->log->level & LOG_STATS) {
-		verify_say(env, "verification time %lld usec\n",
-			(long long)(stats->time_ns / 1000));
+		verify_say(
+			env, "verification time %lld usec\n", (long long)(stats->time_ns / 1000));
 		verify_say(env, "stack depth ");
 		for (u32 i = 0; i < env->subprog_count; i++)
 			verify_say(env, "%s%d", i ? "+" : "", env->subprogs[i].stack_depth);
 		verify_say(env, "\n");
 	}
 	verify_say(env,
-		"processed %d insns (limit %d) max_states_per_insn %d total_states %d peak_states %d "
+		"processed %d insns (limit %d) max_states_per_insn %d total_states %d peak_states "
+		"%d "
 		"mark_read %d\n",
 		stats->insns_processed, INSN_LIMIT, stats->max_states_per_insn, stats->total_states,
 		stats->peak_states, stats->longest_mark_read);

@@ -2,8 +2,8 @@
 /*
  * States seen before. At a prune point the current state is compared with those that were there
  * earlier: when an old one, whose paths all ended well, covers the current one, the path is safe.
- * "Covers" looks only at what those paths read (liveness) and, of scalars, only at those whose value
- * decided something (precision). A state that equals one that is still being explored is an
+ * "Covers" looks only at what those paths read (liveness) and, of scalars, only at those whose
+ * value decided something (precision). A state that equals one that is still being explored is an
  * infinite loop; loops that end only because an iterator or a callback ends them are compared by
  * ranges instead, and states that belong to such a loop are compared that way until it is done.
  *
@@ -130,8 +130,8 @@ static bool val_within(const struct reg *old, const struct reg *cur)
 	return scalar_within(&old->val, &cur->val) && tnum_in(old->val.var_off, cur->val.var_off);
 }
 
-static bool scalars_safe(struct verify_env *env, const struct reg *old, const struct reg *cur,
-	enum exactness exact)
+static bool scalars_safe(
+	struct verify_env *env, const struct reg *old, const struct reg *cur, enum exactness exact)
 {
 	if (env->explore_alu_limits)
 		return memcmp(old, cur, offsetof(struct reg, id)) == 0 &&
@@ -159,8 +159,8 @@ static bool packets_safe(struct verify_env *env, const struct reg *old, const st
 	return old->off == cur->off && same_id(old->id, cur->id, &env->ids) && val_within(old, cur);
 }
 
-static bool reg_safe(struct verify_env *env, const struct reg *old, const struct reg *cur,
-	enum exactness exact)
+static bool reg_safe(
+	struct verify_env *env, const struct reg *old, const struct reg *cur, enum exactness exact)
 {
 	if (exact == EXACT)
 		return regs_exact(old, cur, &env->ids);
@@ -171,8 +171,7 @@ static bool reg_safe(struct verify_env *env, const struct reg *old, const struct
 	if (old->type != cur->type)
 		return false;
 	switch (reg_kind(old->type)) {
-	case REG_SCALAR:
-		return scalars_safe(env, old, cur, exact);
+	case REG_SCALAR: return scalars_safe(env, old, cur, exact);
 	case REG_MAP_KEY:
 	case REG_MAP_VALUE:
 	case REG_MEM:
@@ -182,14 +181,10 @@ static bool reg_safe(struct verify_env *env, const struct reg *old, const struct
 			same_id(old->id, cur->id, &env->ids) &&
 			same_id(old->ref_id, cur->ref_id, &env->ids);
 	case REG_PACKET_META:
-	case REG_PACKET:
-		return packets_safe(env, old, cur);
-	case REG_STACK:
-		return regs_exact(old, cur, &env->ids) && old->frameno == cur->frameno;
-	case REG_ARENA:
-		return true;
-	default:
-		return regs_exact(old, cur, &env->ids);
+	case REG_PACKET: return packets_safe(env, old, cur);
+	case REG_STACK: return regs_exact(old, cur, &env->ids) && old->frameno == cur->frameno;
+	case REG_ARENA: return true;
+	default: return regs_exact(old, cur, &env->ids);
 	}
 }
 
@@ -211,17 +206,14 @@ static bool objects_safe(struct verify_env *env, const struct slot *old, const s
 	const struct reg *o = &old->spilled, *c = &cur->spilled;
 
 	switch (old->kind[SLOT_SIZE - 1]) {
-	case SLOT_SPILL:
-		return reg_safe(env, o, c, exact);
+	case SLOT_SPILL: return reg_safe(env, o, c, exact);
 	case SLOT_DYNPTR:
 		return o->dynptr_kind == c->dynptr_kind && o->is_first_slot == c->is_first_slot &&
 			same_id(o->ref_id, c->ref_id, &env->ids);
 	case SLOT_ITER:
 		return o->type == c->type && o->btf == c->btf && o->btf_id == c->btf_id &&
-			o->iter_state == c->iter_state &&
-			same_id(o->ref_id, c->ref_id, &env->ids);
-	default:
-		return true;
+			o->iter_state == c->iter_state && same_id(o->ref_id, c->ref_id, &env->ids);
+	default: return true;
 	}
 }
 
@@ -368,8 +360,7 @@ static u8 propagate_reg(struct verify_env *env, const struct reg *reg, struct re
 	return flag;
 }
 
-static void propagate_liveness(
-	struct verify_env *env, const struct state *old, struct state *cur)
+static void propagate_liveness(struct verify_env *env, const struct state *old, struct state *cur)
 {
 	for (u32 f = 0; f <= old->curframe; f++) {
 		struct frame *o = old->frames[f], *c = cur->frames[f];
@@ -616,7 +607,8 @@ static enum outcome compare_running(
 		}
 		check_loop = false;
 	} else {
-		if (in->op == (BPF_JMP | INSN_JCOND) && old->may_goto_depth != cur->may_goto_depth &&
+		if (in->op == (BPF_JMP | INSN_JCOND) &&
+			old->may_goto_depth != cur->may_goto_depth &&
 			prune_states_equal(env, old, cur, RANGE_WITHIN)) {
 			update_loop_entry(cur, old);
 			return OUTCOME_HIT;

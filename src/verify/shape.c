@@ -34,8 +34,7 @@ static int check_sleepable(struct verify_env *env, const struct verify_map *map)
 	case HACHI_BPF_MAP_TYPE_CGRP_STORAGE:
 	case BPF_MAP_TYPE_QUEUE:
 	case BPF_MAP_TYPE_STACK:
-	case HACHI_BPF_MAP_TYPE_ARENA:
-		return 0;
+	case HACHI_BPF_MAP_TYPE_ARENA: return 0;
 	default:
 		return verify_refuse(env, REASON_MAP_PROG,
 			"Sleepable programs can only use array, hash, ringbuf and local storage "
@@ -52,8 +51,8 @@ static int check_map(struct verify_env *env, const struct verify_map *map)
 		return verify_refuse(env, REASON_MAP_PROG,
 			"tracing progs cannot use bpf_{list_head,rb_root} yet\n");
 	if (kinds & BTYPE_SPIN_LOCK && env->prog_type == BPF_PROG_TYPE_SOCKET_FILTER)
-		return verify_refuse(env, REASON_MAP_PROG,
-			"socket filter progs cannot use bpf_spin_lock yet\n");
+		return verify_refuse(
+			env, REASON_MAP_PROG, "socket filter progs cannot use bpf_spin_lock yet\n");
 	if (kinds & BTYPE_SPIN_LOCK && tracing)
 		return verify_refuse(
 			env, REASON_MAP_PROG, "tracing progs cannot use bpf_spin_lock yet\n");
@@ -88,18 +87,16 @@ static int use_map(struct verify_env *env, s32 number, bool by_index, bool *ret_
 	int err = env->world->ops->map(env->world, number, by_index, &map);
 
 	if (err == -EPROTO)
-		return verify_refuse(
-			env, REASON_MAP_INDEX, "fd_idx without fd_array is invalid\n");
+		return verify_refuse(env, REASON_MAP_INDEX, "fd_idx without fd_array is invalid\n");
 	if (err == -EFAULT)
 		return verify_refuse(env, REASON_MAP_INDEX_FAULT, "%s", "");
 	if (err == -EBADF)
-		return verify_refuse(env, REASON_MAP_BAD_FD,
-			"fd %d is not pointing to valid bpf_map\n", number);
+		return verify_refuse(
+			env, REASON_MAP_BAD_FD, "fd %d is not pointing to valid bpf_map\n", number);
 	if (err)
 		return err == -ENOMEM ? err
 				      : verify_refuse(env, REASON_MAP_NOT_MAP,
-						"fd %d is not pointing to valid bpf_map\n",
-						number);
+						"fd %d is not pointing to valid bpf_map\n", number);
 	for (u32 i = 0; i < env->map_count; i++)
 		if (env->maps[i]->handle == map->handle)
 			return (int)i;
@@ -162,15 +159,10 @@ static int resolve_wide(struct verify_env *env, u32 i)
 	const struct insn *insn = &env->insns[i];
 
 	switch (insn->src) {
-	case 0:
-		return 0;
-	case BPF_PSEUDO_FUNC:
-		env->aux[i].ptr_type = REG_FUNC;
-		return 0;
-	case BPF_PSEUDO_BTF_ID:
-		return ldimm_resolve_btf(env, i);
-	default:
-		return resolve_map(env, i);
+	case 0: return 0;
+	case BPF_PSEUDO_FUNC: env->aux[i].ptr_type = REG_FUNC; return 0;
+	case BPF_PSEUDO_BTF_ID: return ldimm_resolve_btf(env, i);
+	default: return resolve_map(env, i);
 	}
 }
 

@@ -295,12 +295,9 @@ bool reg_not_null(const struct reg *r)
 	case REG_MAP_KEY:
 	case REG_SOCK_COMMON:
 	case REG_MEM:
-	case REG_MAP_PTR:
-		return true;
-	case REG_BTF:
-		return reg_is_trusted(r);
-	default:
-		return false;
+	case REG_MAP_PTR: return true;
+	case REG_BTF: return reg_is_trusted(r);
+	default: return false;
 	}
 }
 
@@ -316,7 +313,8 @@ void reg_mark_not_null(struct reg *r)
 		r->type = REG_MAP_PTR;
 		r->map = map->inner;
 		/* timers of two inner maps must not be mixed up */
-		if (map->inner->fields && map->inner->fields->kinds & (BTYPE_TIMER | BTYPE_WORKQUEUE))
+		if (map->inner->fields &&
+			map->inner->fields->kinds & (BTYPE_TIMER | BTYPE_WORKQUEUE))
 			r->map_uid = r->id;
 	} else if (map->type == BPF_MAP_TYPE_XSKMAP) {
 		r->type = REG_XDP_SOCK;

@@ -13,10 +13,10 @@
 #include "domain/scalar.h"
 #include "isa/insn.h"
 
-#define STACK_MAX  512
-#define FRAMES_MAX 8
-#define SLOT_SIZE  8
-#define SLOTS_MAX  (STACK_MAX / SLOT_SIZE)
+#define STACK_MAX   512
+#define FRAMES_MAX  8
+#define SLOT_SIZE   8
+#define SLOTS_MAX   (STACK_MAX / SLOT_SIZE)
 #define VAR_OFF_MAX (1 << 29) /* larger offsets could wrap in address computations */
 
 /* The low byte of reg.type; what the register holds. */
@@ -173,7 +173,7 @@ struct state {
 	struct state *parent;
 	u32 branches; /* paths from here that are not finished */
 	u32 curframe;
-	u32 insn; /* checkpoints: where */
+	u32 insn;	  /* checkpoints: where */
 	const void *lock; /* map or btf whose lock is held */
 	u32 lock_id;
 	bool speculative, rcu_lock, in_sleepable, used_as_loop_entry;

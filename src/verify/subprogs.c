@@ -155,8 +155,8 @@ static int enter(struct walk *w, u32 subprog)
 		s->shares_stack = true;
 
 	if (s->has_ld_abs && in_callback(w, subprog))
-		return verify_refuse(env, REASON_LD_ABS_PLACE,
-			"cannot use BPF_LD_[ABS|IND] within callback\n");
+		return verify_refuse(
+			env, REASON_LD_ABS_PLACE, "cannot use BPF_LD_[ABS|IND] within callback\n");
 	if (subprog && s->has_tail_call && w->depth >= 256)
 		return verify_refuse(env, REASON_STACK_TOO_DEEP,
 			"tail_calls are not allowed when call stack of previous frames is %d "
@@ -192,8 +192,9 @@ static int next_call(struct walk *w, u32 subprog, u32 *insn, u32 *ret_callee)
 			continue;
 		callee = subprog_at(env, (s32)*insn + in->imm + 1);
 		if (bug_on(callee < 0))
-			return verify_refuse(env, REASON_INTERNAL, "verifier bug. No program "
-								   "starts there\n");
+			return verify_refuse(env, REASON_INTERNAL,
+				"verifier bug. No program "
+				"starts there\n");
 		if (env->subprogs[callee].is_async_callback) {
 			if (!insn_is_call_func(in))
 				continue; /* starts with a stack of its own */
@@ -268,12 +269,9 @@ static bool has_private_stack(const struct verify_env *env)
 	case BPF_PROG_TYPE_KPROBE:
 	case BPF_PROG_TYPE_TRACEPOINT:
 	case BPF_PROG_TYPE_PERF_EVENT:
-	case BPF_PROG_TYPE_RAW_TRACEPOINT:
-		return true;
-	case BPF_PROG_TYPE_TRACING:
-		return env->in->attach_type != BPF_TRACE_ITER;
-	default:
-		return false;
+	case BPF_PROG_TYPE_RAW_TRACEPOINT: return true;
+	case BPF_PROG_TYPE_TRACING: return env->in->attach_type != BPF_TRACE_ITER;
+	default: return false;
 	}
 }
 

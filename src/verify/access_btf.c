@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Pointers into the kernel's objects, described by its BTF: what a load at an offset gives, and how
+ * far the pointer that comes out can be trusted. Such loads may fault, so the rewrite makes probes
+ * of them; trust decides only which functions take the pointer.
+ */
+#include "btf/walk.h"
+#include "verify/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+void mark_btf_pointer(
+	struct verify_env *env, struct reg *r, const struct btf *btf, u32 id, u32 flags)
+{
+	mark_pointer(r, REG_BTF | flags);
+	r->btf = btf;
+	r->btf_id = id;
+	if (flags & REG_MAYBE_NULL)
+		r->id = ++env->id_gen;
+}
+
+static u32 tag_flags(u32 tags)
+{
+	return (tags & BTYPE_TAG_USER ? REG_USER : 0u) |
+		(tags & BTYPE_TAG_PERCPU ? REG_PERCPU : 0u) |
+		(tags & BTYPE_TAG_RCU ? REG_RCU : 0u) |
+		(tags & BTYPE_TAG_UNTRUSTED ? REG_UNTRUSTED : 0u);
+}
+
+/*
+ * The kernel lists fields that may be relied on in structs named after the type, with a suffix, in
+ * its BTF: "task_struct__safe_rcu" has the fields that are safe in an RCU section.
+ */
+static bool is_listed(const struct reg *reg, const char *field, const char *suffix)
+{
+	const struct btf_type *t;
+	struct btype_member m;
+	char name[128];
+	int id;
+
+	if (!field)
+		return false;
+	snprintf(name, sizeof(name), "%s%s", btype_name(reg->btf, reg->btf_id), suffix);
+	id = btype_find(reg->btf, name, BTF_KIND_STRUCT);
+	t = id > 0 ? btype_by_id(reg->btf, (u32)id) : NULL;
+	return t && btype_find_member(reg->btf, t, field, &m) == 0;
+}
+
+/* How far what was loaded is trusted, from how far the base was. */
+static u32 derive_trust(struct verify_env *env, const struct reg *reg, const char *field, u32 flags)
+{
+	if (reg->type & REG_UNTRUSTED)
+		return REG_UNTRUSTED;
+	if (!reg_is_trusted(reg) && !(reg->type & REG_RCU))
+		return flags & ~(u32)(REG_ALLOC | REG_TRUSTED | REG_NON_OWN | REG_RCU);
+	if (is_listed(reg, field, "__safe_trusted"))
+		return flags | REG_TRUSTED;
+	if (is_listed(reg, field, "__safe_trusted_or_null"))
+		return flags | REG_TRUSTED | REG_MAYBE_NULL;
+	if (!in_rcu(env) || reg_maybe_null(reg))
+		return REG_UNTRUSTED;
+	if (is_listed(reg, field, "__safe_rcu"))
+		return flags | REG_RCU;
+	if (is_listed(reg, field, "__safe_rcu_or_null"))
+		return (flags | REG_RCU | REG_MAYBE_NULL) & ~(u32)REG_UNTRUSTED;
+	if (flags & REG_RCU)
+		return flags | REG_MAYBE_NULL;
+	if (flags & (REG_PERCPU | REG_USER))
+		return flags;
+	return flags & ~(u32)(REG_ALLOC | REG_TRUSTED | REG_NON_OWN | REG_RCU);
+}
+
+static int check_base(struct verify_env *env, u32 regno, s32 off, bool is_write)
+{
+	const struct reg *reg = cur_reg(env, regno);
+	const char *name = btype_name(reg->btf, reg->btf_id);
+
+	if (!env->allow_ptr_leaks)
+		return verify_refuse(env, REASON_NEEDS_PERFMON,
+			"'struct %s' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN\n",
+			name);
+	if (!env->in->is_gpl && btype_is_kernel(reg->btf))
+		return verify_refuse(env, REASON_GPL,
+			"Cannot access kernel 'struct %s' from non-GPL compatible program\n", name);
+	if (off < 0)
+		return verify_refuse(env, REASON_OUT_OF_BOUNDS,
+			"R%d is ptr_%s invalid negative access: off=%d\n", regno, name, off);
+	if (!reg_var_is_const(reg) || reg->val.var_off.value)
+		return verify_refuse(env, REASON_OUT_OF_BOUNDS,
+			"R%d is ptr_%s invalid variable offset: off=%d\n", regno, name, off);
+	if (reg->type & REG_USER)
+		return verify_refuse(env, REASON_NOT_A_POINTER,
+			"R%d is ptr_%s access user memory: off=%d\n", regno, name, off);
+	if (reg->type & REG_PERCPU)
+		return verify_refuse(env, REASON_NOT_A_POINTER,
+			"R%d is ptr_%s access percpu memory: off=%d\n", regno, name, off);
+	if (reg->type & REG_ALLOC)
+		return verify_unsupported(env, "an object of the program's own type");
+	if (is_write)
+		return verify_refuse(env, REASON_READ_ONLY, "only read is supported\n");
+	return 0;
+}
+
+static int set_loaded(struct verify_env *env, s32 value_regno, const struct btf *btf,
+	const struct btype_access *a, u32 flags)
+{
+	struct reg *value;
+
+	if (value_regno < 0)
+		return 0;
+	value = cur_reg(env, (u32)value_regno);
+	if (a->reach == BTYPE_REACH_PTR && a->type)
+		mark_btf_pointer(env, value, btf, a->type, flags);
+	else
+		mark_unknown(env, value);
+	return 0;
+}
+
+int access_btf(struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno)
+{
+	struct reg base = *cur_reg(env, regno);
+	struct btype_access a = {0};
+	int err = check_base(env, regno, off, is_write);
+	u32 flags;
+
+	if (err)
+		return err;
+	err = btype_access(base.btf, base.btf_id, off, size, env->log, &a);
+	if (err == -EACCES)
+		return verify_refuse(env, REASON_BTF_ACCESS, "%s", "");
+	if (err)
+		return verify_refuse(env, REASON_BTF_ACCESS_TYPE, "%s", "");
+	flags = tag_flags(a.tags);
+	if (a.reach == BTYPE_REACH_PTR)
+		flags = derive_trust(env, &base, a.field, flags);
+	return set_loaded(env, value_regno, base.btf, &a, flags);
+}
+
+int access_map_object(
+	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno)
+{
+	const struct btf *kernel = env->world->vmlinux;
+	struct btype_access a = {0};
+	int id = kernel ? btype_find(kernel, "bpf_map", BTF_KIND_STRUCT) : -ENOENT;
+
+	if (id <= 0)
+		return verify_refuse(env, REASON_MAP_OBJECT,
+			"map_ptr access not supported without CONFIG_DEBUG_INFO_BTF\n");
+	if (!env->allow_ptr_leaks)
+		return verify_refuse(env, REASON_NEEDS_PERFMON,
+			"'struct bpf_map' access is allowed only to CAP_PERFMON and "
+			"CAP_SYS_ADMIN\n");
+	if (off < 0)
+		return verify_refuse(env, REASON_OUT_OF_BOUNDS,
+			"R%d is bpf_map invalid negative access: off=%d\n", regno, off);
+	if (is_write)
+		return verify_refuse(
+			env, REASON_READ_ONLY, "only read from bpf_map is supported\n");
+	if (btype_access(kernel, (u32)id, off, size, env->log, &a))
+		return verify_refuse(env, REASON_BTF_ACCESS, "%s", "");
+	return set_loaded(env, value_regno, kernel, &a, 0);
+}
+
+/* ---- contexts of tracing programs ------------------------------------------------------------ */
+
+static int ctx_kind(const struct verify_env *env)
+{
+	switch (env->in->attach_type) {
+	case BPF_TRACE_RAW_TP: return BTYPE_CTX_RAW_TP;
+	case BPF_TRACE_FENTRY:
+	case BPF_MODIFY_RETURN: return BTYPE_CTX_FENTRY;
+	case BPF_TRACE_FEXIT: return BTYPE_CTX_FEXIT;
+	case BPF_LSM_MAC:
+	case BPF_LSM_CGROUP: return BTYPE_CTX_LSM;
+	default: return -1;
+	}
+}
+
+int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32 *ret_type,
+	const struct btf **ret_btf, u32 *ret_id, bool *ret_is_retval)
+{
+	int kind = ctx_kind(env), err;
+	struct btype_func_arg arg = {0};
+
+	if (kind < 0)
+		return verify_unsupported(env, "the context of this attach type");
+	if (is_write)
+		return -EACCES;
+	err = btype_func_arg(env->in->attach_btf, env->attach_proto_id, env->attach_name, kind, off,
+		size, env->log, &arg);
+	if (err)
+		return -EACCES;
+	*ret_is_retval = arg.is_return;
+	*ret_type = REG_SCALAR;
+	if (!arg.is_ptr || !arg.type)
+		return 0;
+	*ret_type = REG_BTF | tag_flags(arg.tags) |
+		(arg.tags & BTYPE_TAG_NULLABLE ? REG_MAYBE_NULL : 0u);
+	if (kind == BTYPE_CTX_RAW_TP || (kind == BTYPE_CTX_LSM && attach_args_are_trusted(env)))
+		*ret_type |= REG_TRUSTED;
+	*ret_btf = env->in->attach_btf;
+	*ret_id = arg.type;
+	return 0;
+}
