@@ -365,6 +365,8 @@ static u32 ctx_reg_type(enum ctx_kind kind)
 	case CTX_SOCKET_OR_NULL: return REG_SOCKET | REG_MAYBE_NULL;
 	case CTX_SOCK_COMMON_OR_NULL: return REG_SOCK_COMMON | REG_MAYBE_NULL;
 	case CTX_SOCKET: return REG_SOCKET;
+	case CTX_TP_BUFFER: return REG_TP_BUFFER;
+	case CTX_BTF_ID_TRUSTED: return REG_BTF | REG_TRUSTED;
 	case CTX_MEM_START: return REG_PACKET;
 	case CTX_MEM_END: return REG_PACKET_END;
 	}
@@ -398,6 +400,7 @@ static int ask_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, boo
 		.off = off,
 		.size = size,
 		.is_write = is_write,
+		.is_sign_extending = is_signed,
 		.caps = env->world->caps,
 		.kernel = env->kernel,
 		.custom = env->in->custom_ctx,
@@ -409,11 +412,16 @@ static int ask_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, boo
 			&ret->is_retval);
 	if (!ctx_access_allowed(&query, &answer))
 		return -EACCES;
-	/* the rewrite cannot sign-extend what it masks, nor a pointer */
-	if (is_signed && !answer.is_sign_extended_ok && answer.kind != CTX_SCALAR)
-		return -EACCES;
 	ret->type = ctx_reg_type(answer.kind);
-	ret->is_retval = answer.is_retval;
+	if (answer.kind == CTX_BTF_ID_TRUSTED) {
+		const struct btf *kernel = env->world->vmlinux;
+		int id = kernel ? btype_find(kernel, answer.field->btf, BTF_KIND_STRUCT) : -ENOENT;
+
+		if (id <= 0)
+			return -EACCES;
+		ret->btf = kernel;
+		ret->btf_id = (u32)id;
+	}
 	cur_aux(env)->ctx_field_size = answer.ctx_field_size;
 	cur_aux(env)->ctx_field = answer.field;
 	return 0;
@@ -522,19 +530,31 @@ static int check_flow_keys(
 	return 0;
 }
 
+static enum ctx_sock sock_layout(u32 type)
+{
+	switch (type) {
+	case REG_SOCKET: return CTX_SOCK_FULL;
+	case REG_TCP_SOCK: return CTX_SOCK_TCP;
+	case REG_XDP_SOCK: return CTX_SOCK_XDP;
+	default: return CTX_SOCK_COMMON;
+	}
+}
+
 static int check_sock(
 	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno)
 {
 	const struct reg *reg = cur_reg(env, regno);
+	struct ctx_answer answer = {0};
 	char text[REG_TYPE_TEXT];
 
 	if (is_write)
 		return refuse_write(env, regno);
 	if (reg->val.smin < 0)
 		return refuse_negative(env, regno);
-	if (!access_sock_ok(reg->type, off, size))
+	if (!ctx_sock_access_allowed(sock_layout(reg->type), off, size, env->kernel, &answer))
 		return verify_refuse(env, REASON_CONTEXT, "R%d invalid %s access off=%d size=%d\n",
 			regno, reg_type_text(reg->type, text), off, size);
+	cur_aux(env)->ctx_field = answer.field;
 	if (value_regno >= 0)
 		mark_unknown(env, cur_reg(env, (u32)value_regno));
 	return 0;

@@ -110,7 +110,7 @@ static int set_loaded(struct verify_env *env, s32 value_regno, const struct btf 
 	if (value_regno < 0)
 		return 0;
 	value = cur_reg(env, (u32)value_regno);
-	if (a->reach == BTYPE_REACH_PTR && a->type)
+	if (a->is_ptr && a->type)
 		mark_btf_pointer(env, value, btf, a->type, flags);
 	else
 		mark_unknown(env, value);
@@ -126,13 +126,13 @@ int access_btf(struct verify_env *env, u32 regno, s32 off, u32 size, bool is_wri
 
 	if (err)
 		return err;
-	err = btype_access(base.btf, base.btf_id, off, size, env->log, &a);
+	err = btype_access(base.btf, base.btf_id, off, size, false, env->log, &a);
 	if (err == -EACCES)
 		return verify_refuse(env, REASON_BTF_ACCESS, "%s", "");
 	if (err)
 		return verify_refuse(env, REASON_BTF_ACCESS_TYPE, "%s", "");
 	flags = tag_flags(a.tags);
-	if (a.reach == BTYPE_REACH_PTR)
+	if (a.is_ptr)
 		flags = derive_trust(env, &base, a.field, flags);
 	return set_loaded(env, value_regno, base.btf, &a, flags);
 }
@@ -157,7 +157,7 @@ int access_map_object(
 	if (is_write)
 		return verify_refuse(
 			env, REASON_READ_ONLY, "only read from bpf_map is supported\n");
-	if (btype_access(kernel, (u32)id, off, size, env->log, &a))
+	if (btype_access(kernel, (u32)id, off, size, false, env->log, &a))
 		return verify_refuse(env, REASON_BTF_ACCESS, "%s", "");
 	return set_loaded(env, value_regno, kernel, &a, 0);
 }
@@ -168,37 +168,52 @@ static int ctx_kind(const struct verify_env *env)
 {
 	switch (env->in->attach_type) {
 	case BPF_TRACE_RAW_TP: return BTYPE_CTX_RAW_TP;
-	case BPF_TRACE_FENTRY:
-	case BPF_MODIFY_RETURN: return BTYPE_CTX_FENTRY;
+	case BPF_TRACE_FENTRY: return BTYPE_CTX_FENTRY;
+	case BPF_MODIFY_RETURN: return BTYPE_CTX_FMOD_RET;
 	case BPF_TRACE_FEXIT: return BTYPE_CTX_FEXIT;
-	case BPF_LSM_MAC:
-	case BPF_LSM_CGROUP: return BTYPE_CTX_LSM;
+	case BPF_LSM_MAC: return BTYPE_CTX_LSM_MAC;
+	case BPF_LSM_CGROUP: return BTYPE_CTX_LSM_CGROUP;
 	default: return -1;
+	}
+}
+
+static bool args_are_trusted(const struct verify_env *env, int kind)
+{
+	switch (kind) {
+	case BTYPE_CTX_RAW_TP: return true;
+	case BTYPE_CTX_LSM_MAC:
+	case BTYPE_CTX_LSM_CGROUP: return attach_args_are_trusted(env);
+	default: return false;
 	}
 }
 
 int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32 *ret_type,
 	const struct btf **ret_btf, u32 *ret_id, bool *ret_is_retval)
 {
-	int kind = ctx_kind(env), err;
+	int kind = ctx_kind(env);
 	struct btype_func_arg arg = {0};
+	struct btype_ctx ctx = {
+		.btf = env->in->attach_btf,
+		.proto = env->attach_proto_id,
+		.name = env->attach_name,
+		.kind = (enum btype_ctx_kind)kind,
+	};
 
 	if (kind < 0)
 		return verify_unsupported(env, "the context of this attach type");
 	if (is_write)
 		return -EACCES;
-	err = btype_func_arg(env->in->attach_btf, env->attach_proto_id, env->attach_name, kind, off,
-		size, env->log, &arg);
-	if (err)
+	if (kind == BTYPE_CTX_RAW_TP && env->kernel >= KERNEL(6, 13))
+		ctx.tracepoint = env->attach_name;
+	if (btype_func_arg(&ctx, off, size, false, env->log, &arg))
 		return -EACCES;
 	*ret_is_retval = arg.is_return;
 	*ret_type = REG_SCALAR;
 	if (!arg.is_ptr || !arg.type)
 		return 0;
 	*ret_type = REG_BTF | tag_flags(arg.tags) |
-		(arg.tags & BTYPE_TAG_NULLABLE ? REG_MAYBE_NULL : 0u);
-	if (kind == BTYPE_CTX_RAW_TP || (kind == BTYPE_CTX_LSM && attach_args_are_trusted(env)))
-		*ret_type |= REG_TRUSTED;
+		(arg.tags & BTYPE_TAG_NULLABLE ? REG_MAYBE_NULL : 0u) |
+		(args_are_trusted(env, kind) ? REG_TRUSTED : 0u);
 	*ret_btf = env->in->attach_btf;
 	*ret_id = arg.type;
 	return 0;

@@ -48,7 +48,7 @@ int reg_check_sane(struct verify_env *env, struct reg *reg, const char *where)
 		(unsigned long long)v->var_off.mask);
 	if (env->test_reg_invariants)
 		return verify_refuse(env, REASON_INVARIANTS, "%s", "");
-	reg->val = scalar_unknown();
+	scalar_forget_ranges(&reg->val);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * (its map, its size, the reference it releases) goes into struct call_meta for later arguments and
  * for the result.
  */
+#include "btf/walk.h"
 #include "verify/check.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ static const u32 kptr_types[] = {REG_MAP_VALUE, REG_BTF | REG_ALLOC, 0};
 static const u32 dynptr_types[] = {REG_STACK, REG_DYNPTR, 0};
 
 static const u32 *const fitting[] = {
+	[ARG_SCALAR] = scalar_types,
 	[ARG_CONST_MAP_PTR] = map_types,
 	[ARG_MAP_KEY] = mem_types,
 	[ARG_MAP_VALUE] = mem_types,
@@ -98,7 +100,8 @@ static int check_btf_type(
 	if (!kernel || !btf_id)
 		return verify_refuse(env, REASON_ARG_TYPE,
 			"verifier internal error: missing arg compatible BTF ID\n");
-	if (btype_ids_match(reg->btf, reg->btf_id, reg->off, kernel, btf_id, strict))
+	if (btype_ids_match(
+		    reg->btf, reg->btf_id, reg->off, kernel, btf_id, strict, false, env->log))
 		return 0;
 	return verify_refuse(env, REASON_ARG_TYPE, "R%d is of type %s but %s is expected\n", regno,
 		btype_name(reg->btf, reg->btf_id), btype_name(kernel, btf_id));

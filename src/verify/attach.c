@@ -3,25 +3,11 @@
  * What the program attaches to, as far as its verdict depends on it: the prototype of the target of
  * tracing and LSM programs, and whether this type may sleep.
  */
+#include "base/str.h"
 #include "spec/funcset.h"
 #include "verify/check.h"
 
 #include <errno.h>
-
-static bool may_sleep(const struct verify_env *env)
-{
-	switch (env->in->prog_type) {
-	case BPF_PROG_TYPE_TRACING:
-		return env->in->attach_type == BPF_TRACE_FENTRY ||
-			env->in->attach_type == BPF_TRACE_FEXIT ||
-			env->in->attach_type == BPF_MODIFY_RETURN ||
-			env->in->attach_type == BPF_TRACE_ITER;
-	case BPF_PROG_TYPE_LSM: return env->in->attach_type != BPF_LSM_CGROUP;
-	case BPF_PROG_TYPE_KPROBE:
-	case BPF_PROG_TYPE_STRUCT_OPS: return true;
-	default: return false;
-	}
-}
 
 #define TARGET_SAYS(env, ...) verify_refuse(env, REASON_ATTACH_TARGET, __VA_ARGS__)
 
@@ -130,7 +116,7 @@ int attach_check(struct verify_env *env)
 		return env->is_sleepable
 			? 0
 			: TARGET_SAYS(env, "Syscall programs can only be sleepable\n");
-	if (env->is_sleepable && !may_sleep(env))
+	if (env->is_sleepable && !progtype_can_sleep(type, env->in->attach_type))
 		return TARGET_SAYS(env,
 			"Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs "
 			"can be "

@@ -4,6 +4,7 @@
  * in order; and what BTF says a function's arguments are. A static function may have any type (its
  * callers' values count); a global one is checked alone, so its type is a contract.
  */
+#include "base/str.h"
 #include "verify/check.h"
 
 #include <errno.h>

@@ -20,14 +20,23 @@ static const char *name_of(u32 id)
 enum helper_access call_spec(
 	const struct verify_env *env, s32 func, const struct helper_spec **ret_spec)
 {
+	struct helper_query query;
+
 	if (func >= CUSTOM_HELPER_FIRST && env->world->ops->custom_helper) {
 		*ret_spec = env->world->ops->custom_helper(env->world, (u32)func);
 		return *ret_spec ? HELPER_OK : HELPER_UNKNOWN;
 	}
 	if (func < 0)
 		return HELPER_UNKNOWN;
-	return helper_spec_for((u32)func, env->prog_type, env->in->attach_type, env->world->caps,
-		env->kernel, env->is_sleepable, ret_spec);
+	query = (struct helper_query){
+		.prog_type = env->prog_type,
+		.attach_type = env->in->attach_type,
+		.caps = env->world->caps,
+		.kernel = env->kernel,
+		.is_sleepable = env->is_sleepable,
+		.target = env->attach_name,
+	};
+	return helper_spec_for((u32)func, &query, ret_spec);
 }
 
 static int check_allowed(struct verify_env *env, s32 func, const struct helper_spec **ret_spec)
@@ -42,6 +51,9 @@ static int check_allowed(struct verify_env *env, s32 func, const struct helper_s
 			env, REASON_HELPER_UNKNOWN, "invalid func %s#%d\n", name, func);
 	case HELPER_TOO_NEW:
 		return verify_refuse(env, REASON_HELPER_UNKNOWN, "invalid func unknown#%d\n", func);
+	case HELPER_NOT_IN_PROBE:
+		return verify_refuse(
+			env, REASON_HELPER_PROBE, "helper call is not allowed in probe\n");
 	case HELPER_NOT_HERE:
 	case HELPER_NEEDS_CAPS:
 		return verify_refuse(env, REASON_HELPER_NOT_HERE,
@@ -68,42 +80,9 @@ static int check_allowed(struct verify_env *env, s32 func, const struct helper_s
 
 /* ---- which maps go with which helpers -------------------------------------------------------- */
 
-static bool may_update_sockmap(struct verify_env *env, u32 func)
-{
-	if (func != BPF_FUNC_map_update_elem && func != BPF_FUNC_map_delete_elem)
-		return false;
-	switch (env->prog_type) {
-	case BPF_PROG_TYPE_TRACING:
-		if (env->in->attach_type == BPF_TRACE_ITER)
-			return true;
-		break;
-	case BPF_PROG_TYPE_SOCK_OPS:
-		if (func == BPF_FUNC_map_delete_elem)
-			return true;
-		break;
-	case BPF_PROG_TYPE_SOCKET_FILTER:
-	case BPF_PROG_TYPE_SCHED_CLS:
-	case BPF_PROG_TYPE_SCHED_ACT:
-	case BPF_PROG_TYPE_XDP:
-	case BPF_PROG_TYPE_SK_REUSEPORT:
-	case BPF_PROG_TYPE_FLOW_DISSECTOR:
-	case BPF_PROG_TYPE_SK_LOOKUP: return true;
-	default: break;
-	}
-	verify_say(env, "cannot update sockmap in this context\n");
-	return false;
-}
-
 int call_map_compatible(struct verify_env *env, const struct verify_map *map, u32 func)
 {
-	bool ok;
-
-	if (!map)
-		return 0;
-	ok = maptype_allows_helper(map->type, func);
-	if (!ok && (map->type == BPF_MAP_TYPE_SOCKMAP || map->type == BPF_MAP_TYPE_SOCKHASH))
-		ok = may_update_sockmap(env, func);
-	if (ok)
+	if (!map || maptype_allows_helper(map->type, func, env->prog_type, env->in->attach_type))
 		return 0;
 	return verify_refuse(env, REASON_MAP_HELPER, "cannot pass map_type %d into func %s#%d\n",
 		map->type, name_of(func), func);
@@ -157,23 +136,6 @@ static bool acquires(const struct call_meta *meta)
 	return meta->func == BPF_FUNC_map_lookup_elem && meta->map &&
 		(meta->map->type == BPF_MAP_TYPE_SOCKMAP ||
 			meta->map->type == BPF_MAP_TYPE_SOCKHASH);
-}
-
-/* Gives another view of the same object: valid as long as that. */
-static bool casts(u32 func)
-{
-	switch (func) {
-	case BPF_FUNC_tcp_sock:
-	case BPF_FUNC_sk_fullsock:
-	case BPF_FUNC_skc_to_tcp_sock:
-	case BPF_FUNC_skc_to_tcp6_sock:
-	case BPF_FUNC_skc_to_udp6_sock:
-	case BPF_FUNC_skc_to_mptcp_sock:
-	case BPF_FUNC_skc_to_tcp_timewait_sock:
-	case BPF_FUNC_skc_to_tcp_request_sock:
-	case BPF_FUNC_dynptr_data: return true;
-	default: return false;
-	}
 }
 
 static int release(struct verify_env *env, struct call_meta *meta)
@@ -356,7 +318,7 @@ static int set_result_ids(struct verify_env *env, const struct call_meta *meta)
 		r0->id = ++env->id_gen;
 	if (meta->func == BPF_FUNC_dynptr_data)
 		r0->dynptr_id = meta->dynptr_id;
-	if (casts(meta->func)) {
+	if (meta->spec->flags & (HELPER_PTR_CAST | HELPER_DYNPTR_REF)) {
 		r0->ref_id = meta->ref_id;
 	} else if (acquires(meta)) {
 		if (ref_acquire(env, (u32)env->insn, &id))

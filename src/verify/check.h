@@ -145,9 +145,6 @@ int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32
 void mark_btf_pointer(
 	struct verify_env *env, struct reg *r, const struct btf *btf, u32 id, u32 flags);
 
-/* ---- access_sock.c ---- */
-bool access_sock_ok(u32 type, s32 off, u32 size);
-
 /* ---- branch.c ---- */
 int branch_check(struct verify_env *env, const struct insn *insn);
 

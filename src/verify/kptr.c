@@ -3,6 +3,7 @@
  * Kernel pointers in map values. Unreferenced ones may be stored and loaded like numbers, but what
  * comes out is not trusted; referenced ones change hands only through bpf_kptr_xchg().
  */
+#include "btf/walk.h"
 #include "verify/check.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ int kptr_match(struct verify_env *env, const struct btype_field *f, u32 regno)
 		if (access_ptr_off(env, reg, regno, true))
 			return env->verdict.err;
 		if (btype_ids_match(reg->btf, reg->btf_id, reg->off, f->btf, f->type,
-			    f->kind != BTYPE_KPTR_UNREF))
+			    f->kind != BTYPE_KPTR_UNREF, false, env->log))
 			return 0;
 	} else if (reg->type & REG_ALLOC) {
 		return verify_unsupported(env, "a kptr to the program's own type");

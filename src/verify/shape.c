@@ -8,63 +8,12 @@
 
 #include <errno.h>
 
-static bool is_tracing(u32 type)
-{
-	return type == BPF_PROG_TYPE_KPROBE || type == BPF_PROG_TYPE_TRACEPOINT ||
-		type == BPF_PROG_TYPE_PERF_EVENT || type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
-		type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
-}
-
-static int check_sleepable(struct verify_env *env, const struct verify_map *map)
-{
-	switch (map->type) {
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH:
-	case BPF_MAP_TYPE_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
-	case BPF_MAP_TYPE_HASH_OF_MAPS:
-	case BPF_MAP_TYPE_RINGBUF:
-	case BPF_MAP_TYPE_USER_RINGBUF:
-	case BPF_MAP_TYPE_INODE_STORAGE:
-	case BPF_MAP_TYPE_SK_STORAGE:
-	case BPF_MAP_TYPE_TASK_STORAGE:
-	case HACHI_BPF_MAP_TYPE_CGRP_STORAGE:
-	case BPF_MAP_TYPE_QUEUE:
-	case BPF_MAP_TYPE_STACK:
-	case HACHI_BPF_MAP_TYPE_ARENA: return 0;
-	default:
-		return verify_refuse(env, REASON_MAP_PROG,
-			"Sleepable programs can only use array, hash, ringbuf and local storage "
-			"maps\n");
-	}
-}
-
 static int check_map(struct verify_env *env, const struct verify_map *map)
 {
-	u32 kinds = map->fields ? map->fields->kinds : 0;
-	bool tracing = is_tracing(env->prog_type);
+	const char *objection = maptype_prog_objection(
+		map->type, map->fields ? map->fields->kinds : 0, env->prog_type, env->is_sleepable);
 
-	if (kinds & BTYPE_GRAPH_ROOT && tracing)
-		return verify_refuse(env, REASON_MAP_PROG,
-			"tracing progs cannot use bpf_{list_head,rb_root} yet\n");
-	if (kinds & BTYPE_SPIN_LOCK && env->prog_type == BPF_PROG_TYPE_SOCKET_FILTER)
-		return verify_refuse(
-			env, REASON_MAP_PROG, "socket filter progs cannot use bpf_spin_lock yet\n");
-	if (kinds & BTYPE_SPIN_LOCK && tracing)
-		return verify_refuse(
-			env, REASON_MAP_PROG, "tracing progs cannot use bpf_spin_lock yet\n");
-	if (kinds & BTYPE_TIMER && tracing)
-		return verify_refuse(
-			env, REASON_MAP_PROG, "tracing progs cannot use bpf_timer yet\n");
-	if (kinds & BTYPE_WORKQUEUE && tracing)
-		return verify_refuse(env, REASON_MAP_PROG, "tracing progs cannot use bpf_wq yet\n");
-	if (map->type == BPF_MAP_TYPE_STRUCT_OPS)
-		return verify_refuse(
-			env, REASON_MAP_PROG, "bpf_struct_ops map cannot be used in prog\n");
-	return env->is_sleepable ? check_sleepable(env, map) : 0;
+	return objection ? verify_refuse(env, REASON_MAP_PROG, "%s\n", objection) : 0;
 }
 
 static int check_new_map(struct verify_env *env, const struct verify_map *map)

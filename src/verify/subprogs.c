@@ -228,7 +228,7 @@ static int leave(struct walk *w, u32 subprog)
 static int walk_calls(struct walk *w, u32 subprog)
 {
 	struct verify_env *env = w->env;
-	u32 insn = env->subprogs[subprog].start, callee;
+	u32 insn = env->subprogs[subprog].start, callee = 0;
 	int err = enter(w, subprog);
 
 	while (!err) {
