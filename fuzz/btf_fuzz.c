@@ -21,10 +21,11 @@ static void use(const struct btf *btf)
 		u32 size, resolved;
 
 		FUZZ_CHECK(t);
-		strbuf_reset(&out);
-		btype_declare(btf, id, "x", &out);
-		btype_print(btf, id, zeros, id % 65, BTYPE_STYLE_C, &out);
-		btype_print(btf, id, zeros, 64, BTYPE_STYLE_JSON, &out);
+		if (out.len < 64 << 10) { /* enough of hostile text */
+			btype_declare(btf, id, "x", &out);
+			btype_print(btf, id, zeros, id % 65, BTYPE_STYLE_C, &out);
+			btype_print(btf, id, zeros, 64, BTYPE_STYLE_JSON, &out);
+		}
 		if (btype_resolve(btf, id, &resolved))
 			FUZZ_CHECK(resolved < btype_count(btf));
 		/* The first of that name is this one or an earlier one. */
