@@ -112,3 +112,54 @@ int show_json_line(struct show_json *json, FILE *f)
 	json->after_key = false;
 	return failed ? -ENOMEM : 0;
 }
+
+static void new_line(struct strbuf *out, u32 depth)
+{
+	strbuf_printf(out, "\n%*s", 4 * (int)depth, "");
+}
+
+/* Empty brackets stay together. */
+static void indent(const char *text, struct strbuf *out)
+{
+	bool in_string = false;
+	u32 depth = 0;
+
+	for (; *text; text++) {
+		bool is_open = *text == '{' || *text == '[',
+		     is_close = *text == '}' || *text == ']';
+		bool is_empty = is_open && (text[1] == '}' || text[1] == ']');
+
+		if (in_string) {
+			strbuf_putc(out, *text);
+			if (*text == '\\' && text[1])
+				strbuf_putc(out, *++text);
+			else
+				in_string = *text != '"';
+			continue;
+		}
+		in_string = *text == '"';
+		if (is_close)
+			new_line(out, --depth);
+		strbuf_putc(out, *text);
+		if (*text == ':')
+			strbuf_putc(out, ' ');
+		if (is_empty)
+			strbuf_putc(out, *++text);
+		else if (is_open)
+			new_line(out, ++depth);
+		else if (*text == ',')
+			new_line(out, depth);
+	}
+}
+
+int show_json_pretty(struct show_json *json, FILE *f)
+{
+	struct strbuf out = {0};
+
+	indent(strbuf_cstr(&json->text), &out);
+	if (out.failed)
+		json->text.failed = true;
+	strbuf_release(&json->text);
+	json->text = out;
+	return show_json_line(json, f);
+}
