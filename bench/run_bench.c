@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What `hachi run` costs around a command, against the same command bare, under an idle ptrace, and
+ * under strace: run in turn, so that drift of the machine hits all alike. Medians and ratios.
+ *
+ *	run_bench HACHI EXAMPLES_DIR
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS 15
+#define CALLS  "30000"
+
+struct figure {
+	double ms[ROUNDS];
+	long peak_kib;
+	bool failed;
+};
+
+static double now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* The command under a tracer that never stops it but at its exec. */
+static int bare_ptrace(char **argv)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status))
+		ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status));
+	return WEXITSTATUS(status);
+}
+
+static void measure(struct figure *f, int round, char **argv)
+{
+	double start = now_ms();
+	struct rusage usage;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			_exit(126);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (wait4(pid, &status, 0, &usage) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		f->failed = true;
+	f->ms[round] = now_ms() - start;
+	if (usage.ru_maxrss > f->peak_kib)
+		f->peak_kib = usage.ru_maxrss;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(struct figure *f)
+{
+	double sorted[ROUNDS];
+
+	memcpy(sorted, f->ms, sizeof(sorted));
+	qsort(sorted, ROUNDS, sizeof(sorted[0]), by_value);
+	return sorted[ROUNDS / 2];
+}
+
+static const char *hachi, *dir;
+static char object[4][512];
+
+/* argv ends with NULL; "hello.bpf.o" and "getppid.bpf.o" stand for compiled objects. */
+static void compare(const char *what, char **a, const char *a_name, char **b, const char *b_name)
+{
+	struct figure fa = {0}, fb = {0};
+
+	for (int round = 0; round < ROUNDS; round++) {
+		measure(&fa, round, a);
+		measure(&fb, round, b);
+	}
+	if (fa.failed || fb.failed) {
+		printf("%-34s %s\n", what, fa.failed ? a_name : b_name);
+		printf("%-34s failed to run\n", "");
+		return;
+	}
+	printf("%-34s %8.2f ms  %-12s %8.2f ms  %-12s ratio %.2f  more %+.2f ms  peak %ld KiB\n",
+		what, median(&fa), a_name, median(&fb), b_name, median(&fa) / median(&fb),
+		median(&fa) - median(&fb), fa.peak_kib);
+}
+
+int main(int argc, char **argv)
+{
+	char *self = argv[0];
+	char *hello[] = {NULL, "run", object[0], "--", "/bin/true", NULL};
+	char *idle[] = {self, "ptrace", "/bin/true", NULL};
+	char *traced[] = {NULL, "run", object[1], "--", self, "getppid", NULL};
+	char *strace[] = {"strace", "-f", "-o", "/dev/null", self, "getppid", NULL};
+	char *unheard[] = {NULL, "run", object[0], "--", self, "getppid", NULL};
+	char *bare[] = {self, "getppid", NULL};
+
+	if (argc >= 3 && strcmp(argv[1], "ptrace") == 0)
+		return bare_ptrace(argv + 2);
+	if (argc == 2 && strcmp(argv[1], "getppid") == 0) {
+		for (int i = 0; i < atoi(CALLS); i++)
+			syscall(SYS_getppid);
+		return 0;
+	}
+	if (argc != 3) {
+		fprintf(stderr, "usage: run_bench HACHI OBJECT_DIR\n");
+		return 2;
+	}
+	hachi = argv[1];
+	dir = argv[2];
+	snprintf(object[0], sizeof(object[0]), "%s/hello.bpf.o", dir);
+	snprintf(object[1], sizeof(object[1]), "%s/getppid.bpf.o", dir);
+	hello[0] = traced[0] = unheard[0] = (char *)(uintptr_t)hachi;
+	compare("hello around true", hello, "hachi run", idle, "bare ptrace");
+	compare(CALLS " traced system calls", traced, "hachi run", strace, "strace");
+	compare(CALLS " system calls without listeners", unheard, "hachi run", bare, "bare");
+	return 0;
+}
