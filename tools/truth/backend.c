@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * libbpf calls syscall() for bpf(2) and close() for descriptors; both are defined here, in the
- * executable, and so come before libc's.
+ * What libbpf calls for bpf(2) and on its descriptors (syscall, close, fcntl, mmap) is defined
+ * here, in the executable, and so comes before libc's.
  */
 #include "backend.h"
 
@@ -12,17 +12,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <hachi/hachi.h>
-
-/* A tree whose core does not serve bpf(2) yet still measures the kernel. */
-#pragma weak hachi_new
-#pragma weak hachi_free
-#pragma weak hachi_bpf
-#pragma weak hachi_close
-#pragma weak hachi_fd_kind
 
 static struct backend config = {.is_kernel = true};
 static struct hachi *instance;
@@ -60,6 +54,11 @@ static long libc_result(long result)
 	return result;
 }
 
+static bool is_ours(int fd)
+{
+	return instance && fd >= 0 && hachi_fd_kind(instance, fd);
+}
+
 long syscall(long number, ...)
 {
 	long arg[6];
@@ -73,14 +72,37 @@ long syscall(long number, ...)
 	if (number == __NR_bpf && instance)
 		return libc_result(hachi_bpf(
 			instance, (int)arg[0], (union bpf_attr *)arg[1], (unsigned int)arg[2]));
+	if (number == __NR_dup3 && is_ours((int)arg[0]))
+		return libc_result(hachi_dup(instance, (int)arg[0], (int)arg[1], (int)arg[2]));
 	return libc_result(raw_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
 }
 
 int close(int fd)
 {
-	if (instance && hachi_fd_kind(instance, fd))
+	if (is_ours(fd))
 		return (int)libc_result(hachi_close(instance, fd));
 	return (int)libc_result(raw_syscall(__NR_close, fd, 0, 0, 0, 0, 0));
+}
+
+int fcntl(int fd, int command, ...)
+{
+	va_list args;
+	long arg;
+
+	va_start(args, command);
+	arg = va_arg(args, long);
+	va_end(args);
+	if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) && is_ours(fd))
+		return (int)libc_result(hachi_dup(instance, fd, -1, O_CLOEXEC));
+	return (int)libc_result(raw_syscall(__NR_fcntl, fd, command, arg, 0, 0, 0));
+}
+
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	if (is_ours(fd))
+		return (void *)libc_result(hachi_mmap(instance, addr, len, prot, flags, fd, off));
+	return (void *)libc_result(
+		raw_syscall(__NR_mmap, (long)addr, (long)len, prot, flags, fd, off));
 }
 
 /* ---- the kernel's way -------------------------------------------------------------------- */
@@ -144,8 +166,6 @@ int backend_begin(unsigned int caps)
 
 	if (config.is_kernel)
 		return set_effective(caps);
-	if (!hachi_new)
-		return -ENOSYS;
 	return hachi_new(&opts, &instance);
 }
 
