@@ -63,6 +63,11 @@ static long raw(long nr, long a, long b, long c, long d, long e, long f)
 	raw(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define RAW3(nr, a, b, c) RAW6(nr, a, b, c, 0, 0, 0)
 
+long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return raw(nr, a, b, c, d, e, f);
+}
+
 u64 os_time_ns(enum os_clock clock)
 {
 	static const clockid_t ids[] = {

@@ -11,6 +11,9 @@
 
 enum os_clock { OS_CLOCK_MONOTONIC, OS_CLOCK_BOOTTIME, OS_CLOCK_REALTIME, OS_CLOCK_TAI };
 
+/* The system call itself, past whatever replaced libc's functions: its result or -errno. */
+long os_syscall(long nr, long a, long b, long c, long d, long e, long f);
+
 u64 os_time_ns(enum os_clock clock);
 void os_random(void *buf, size_t len);
 u32 os_pid(void);
