@@ -41,6 +41,9 @@ struct hachi_skb {
 	uint32_t gso_segs, gso_size, wire_len, tstamp_type;
 	uint32_t redirect_ifindex, redirect_flags; /* set by bpf_redirect(), bpf_clone_redirect() */
 	uint32_t mac_header, network_header;	   /* offsets from head */
+	/* What the checksum of the packet is known to be: the kernel's ip_summed and csum_level. */
+	uint32_t is_checksum_ok, checksum_level;
+	uint32_t is_encapsulated; /* bpf_skb_adjust_room() has put headers around it */
 };
 
 #endif

@@ -196,6 +196,14 @@ u64 os_thread(u32 tid)
 	return start < 0 ? 0 : thread_word(tid, start);
 }
 
+bool os_is_pid_namespace(u64 dev, u64 ino)
+{
+	struct stat st;
+
+	return RAW6(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &st, 0, 0, 0) == 0 &&
+		st.st_dev == dev && st.st_ino == ino;
+}
+
 u64 os_pid_namespace(void)
 {
 	struct stat st;

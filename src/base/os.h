@@ -24,6 +24,7 @@ u32 os_tid(void);
  */
 u64 os_self(void);
 u64 os_thread(u32 tid);	    /* os_self() of a thread of any process, 0 when it has ended */
+bool os_is_pid_namespace(u64 dev, u64 ino); /* whether stat(2) says so of this process's */
 u64 os_pid_namespace(void); /* where thread ids mean the same; 0 = unknown */
 bool os_is_gone(u64 self);  /* whether that thread has ended; may read /proc */
 u32 os_cpu(void);
