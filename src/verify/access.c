@@ -8,17 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const char *tnum_text(struct tnum t, char buf[48])
-{
-	if (!t.mask)
-		snprintf(buf, 48, t.value <= UINT16_MAX ? "%llu" : "%#llx",
-			(unsigned long long)t.value);
-	else
-		snprintf(buf, 48, "(%#llx; %#llx)", (unsigned long long)t.value,
-			(unsigned long long)t.mask);
-	return buf;
-}
-
 /* ---- alignment ------------------------------------------------------------------------------- */
 
 static int check_packet_alignment(

@@ -137,26 +137,70 @@ int access_btf(struct verify_env *env, u32 regno, s32 off, u32 size, bool is_wri
 	return set_loaded(env, value_regno, base.btf, &a, flags);
 }
 
+/* What the kernel's object of a kind of map is called. */
+static const char *map_struct_name(u32 type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_HASH_OF_MAPS: return "bpf_htab";
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS: return "bpf_array";
+	case BPF_MAP_TYPE_RINGBUF:
+	case BPF_MAP_TYPE_USER_RINGBUF: return "bpf_ringbuf_map";
+	case BPF_MAP_TYPE_LPM_TRIE: return "lpm_trie";
+	case BPF_MAP_TYPE_STACK_TRACE: return "bpf_stack_map";
+	case BPF_MAP_TYPE_QUEUE:
+	case BPF_MAP_TYPE_STACK: return "bpf_queue_stack";
+	case BPF_MAP_TYPE_SOCKMAP: return "bpf_stab";
+	case BPF_MAP_TYPE_SOCKHASH: return "bpf_shtab";
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH: return "bpf_dtab";
+	case BPF_MAP_TYPE_CPUMAP: return "bpf_cpu_map";
+	case BPF_MAP_TYPE_XSKMAP: return "xsk_map";
+	case BPF_MAP_TYPE_BLOOM_FILTER: return "bpf_bloom_filter";
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE: return "bpf_local_storage_map";
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: return "bpf_cgroup_storage_map";
+	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: return "reuseport_array";
+	default: return NULL;
+	}
+}
+
 int access_map_object(
 	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno)
 {
 	const struct btf *kernel = env->world->vmlinux;
 	struct btype_access a = {0};
-	int id = kernel ? btype_find(kernel, "bpf_map", BTF_KIND_STRUCT) : -ENOENT;
+	const char *name = map_struct_name(cur_reg(env, regno)->map->type);
+	int id;
 
-	if (id <= 0)
+	if (!kernel)
 		return verify_refuse(env, REASON_MAP_OBJECT,
 			"map_ptr access not supported without CONFIG_DEBUG_INFO_BTF\n");
+	id = name ? btype_find(kernel, name, BTF_KIND_STRUCT) : -ENOENT;
+	if (id <= 0)
+		return verify_refuse(env, REASON_MAP_OBJECT,
+			"map_ptr access not supported for map type %d\n",
+			cur_reg(env, regno)->map->type);
 	if (!env->allow_ptr_leaks)
 		return verify_refuse(env, REASON_NEEDS_PERFMON,
 			"'struct bpf_map' access is allowed only to CAP_PERFMON and "
 			"CAP_SYS_ADMIN\n");
 	if (off < 0)
 		return verify_refuse(env, REASON_OUT_OF_BOUNDS,
-			"R%d is bpf_map invalid negative access: off=%d\n", regno, off);
+			"R%d is %s invalid negative access: off=%d\n", regno, name, off);
 	if (is_write)
 		return verify_refuse(
-			env, REASON_READ_ONLY, "only read from bpf_map is supported\n");
+			env, REASON_READ_ONLY, "only read from %s is supported\n", name);
 	if (btype_access(kernel, (u32)id, off, size, false, env->log, &a))
 		return verify_refuse(env, REASON_BTF_ACCESS, "%s", "");
 	return set_loaded(env, value_regno, kernel, &a, 0);

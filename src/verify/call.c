@@ -84,6 +84,9 @@ int call_map_compatible(struct verify_env *env, const struct verify_map *map, u3
 {
 	if (!map || maptype_allows_helper(map->type, func, env->prog_type, env->in->attach_type))
 		return 0;
+	if ((map->type == BPF_MAP_TYPE_SOCKMAP || map->type == BPF_MAP_TYPE_SOCKHASH) &&
+		(func == BPF_FUNC_map_update_elem || func == BPF_FUNC_map_delete_elem))
+		verify_say(env, "cannot update sockmap in this context\n");
 	return verify_refuse(env, REASON_MAP_HELPER, "cannot pass map_type %d into func %s#%d\n",
 		map->type, name_of(func), func);
 }
@@ -397,7 +400,9 @@ int call_helper(struct verify_env *env, const struct insn *insn)
 
 	if (err)
 		return err;
-	changes_data = meta.spec->flags & HELPER_CHANGES_PKT_DATA;
+	/* whatever program a tail call ends in may move the packet */
+	changes_data =
+		meta.spec->flags & HELPER_CHANGES_PKT_DATA || meta.func == BPF_FUNC_tail_call;
 	meta.pkt_access = meta.spec->flags & HELPER_PKT_ACCESS;
 	err = check_args(env, &meta);
 	if (!err)

@@ -101,7 +101,7 @@ static int visit_helper_call(struct cfg *c, u32 i)
 	if (flags & HELPER_CALLBACK_SYNC)
 		env->aux[i].calls_callback = env->aux[i].force_checkpoint =
 			env->aux[i].prune_point = env->aux[i].jmp_point = 1;
-	if (flags & HELPER_CHANGES_PKT_DATA)
+	if (flags & HELPER_CHANGES_PKT_DATA || env->insns[i].imm == BPF_FUNC_tail_call)
 		subprog_containing(env, i)->changes_pkt_data = true;
 	return visit_call(c, i, false);
 }

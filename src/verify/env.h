@@ -225,6 +225,10 @@ static inline bool verify_says_all(const struct verify_env *env)
 	return env->log->level & LOG_LEVEL2;
 }
 
+/* "(0x0; 0xff)" or the number, in a buffer of the caller. */
+#define TNUM_TEXT 48
+const char *tnum_text(struct tnum t, char buf[TNUM_TEXT]);
+
 /* ---- print.c --------------------------------------------------------------------------------- */
 void print_state(struct verify_env *env, const struct frame *frame, bool all);
 void print_insn_state(struct verify_env *env, const struct frame *frame);

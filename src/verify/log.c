@@ -93,3 +93,14 @@ void verify_blame(struct verify_env *env, s32 reg, const char *hint)
 	if (hint)
 		env->verdict.hint = hint;
 }
+
+const char *tnum_text(struct tnum t, char buf[TNUM_TEXT])
+{
+	unsigned long long value = t.value, mask = t.mask;
+
+	if (mask)
+		snprintf(buf, TNUM_TEXT, "(0x%llx; 0x%llx)", value, mask);
+	else
+		snprintf(buf, TNUM_TEXT, value <= UINT16_MAX ? "%llu" : "0x%llx", value);
+	return buf;
+}

@@ -88,8 +88,6 @@ static void print_reg_items(struct strbuf *sb, const struct reg *r)
 		item(sb, &sep, "type="), strbuf_puts(sb, dynptr_kind_name(r->dynptr_kind));
 	if (!reg_var_is_const(r)) {
 		scalar_print_ranges(&r->val, sb, &sep);
-		if (!tnum_is_unknown(r->val.var_off))
-			item(sb, &sep, "var_off="), tnum_print(r->val.var_off, sb);
 	} else if (r->val.var_off.value) {
 		item(sb, &sep, "imm="), print_snum(sb, (s64)r->val.var_off.value);
 	}

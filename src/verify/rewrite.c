@@ -130,6 +130,11 @@ static int emit_jump_class(struct rewriter *w, u32 i)
 
 	switch (BPF_OP(insn.op)) {
 	case BPF_CALL:
+		/* the index would have to be masked for several maps at once */
+		if (insn_is_call_helper(&insn) && insn.imm == BPF_FUNC_tail_call &&
+			env->aux[i].map_poisoned && !env->bypass_spec_v1)
+			return verify_refuse(
+				env, REASON_SPECULATION_MAP, "tail_call abusing map_ptr\n");
 		if (insn.src == INSN_PSEUDO_CALL)
 			emit_jump(w, insn, i, (s32)i + insn.imm + 1);
 		else

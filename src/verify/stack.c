@@ -9,17 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const char *tnum_text(struct tnum t, char buf[48])
-{
-	if (!t.mask)
-		snprintf(buf, 48, t.value <= UINT16_MAX ? "%llu" : "%#llx",
-			(unsigned long long)t.value);
-	else
-		snprintf(buf, 48, "(%#llx; %#llx)", (unsigned long long)t.value,
-			(unsigned long long)t.mask);
-	return buf;
-}
-
 static bool is_spillable(u32 type)
 {
 	switch (reg_kind(type)) {
