@@ -135,7 +135,7 @@ static int check_type(
 	if (arg & ARG_MAYBE_NULL)
 		type &= ~(u32)REG_MAYBE_NULL;
 	if (arg_kind(arg) == ARG_MEM)
-		type &= ~(u32)(REG_DYNPTR_SKB | REG_DYNPTR_XDP);
+		type &= ~(u32)REG_DYNPTR_ANY;
 	if (meta->func == BPF_FUNC_kptr_xchg && regno == BPF_REG_2 && type & REG_ALLOC)
 		type &= ~(u32)(REG_ALLOC | REG_PERCPU);
 	for (u32 i = 0;; i++) {
@@ -324,9 +324,26 @@ int arg_plain_memory(struct verify_env *env, struct reg *reg, u32 regno, u32 mem
 	return err;
 }
 
+/* The pair (regno - 1, regno) of a kernel function: memory that may be null, and its size. */
+int arg_sized_memory(struct verify_env *env, u32 regno)
+{
+	struct reg *mem = cur_reg(env, regno - 1), saved = *mem;
+	struct call_meta meta = {0};
+	int err;
+
+	if (reg_maybe_null(mem))
+		reg_mark_not_null(mem);
+	err = check_size(env, regno, false, true, &meta);
+	if (!err)
+		err = check_size(env, regno, true, true, &meta);
+	if (saved.type & REG_MAYBE_NULL)
+		*mem = saved;
+	return err;
+}
+
 /* ---- by kind --------------------------------------------------------------------------------- */
 
-static int check_string(struct verify_env *env, u32 regno)
+int arg_const_string(struct verify_env *env, u32 regno)
 {
 	const struct reg *reg = cur_reg(env, regno);
 	const struct verify_map *map = reg->map;
@@ -454,7 +471,7 @@ static int check_by_kind(struct verify_env *env, u32 index, u32 arg, struct call
 	case ARG_CONST_SIZE_OR_ZERO: return check_size(env, regno, before & ARG_WRITE, true, meta);
 	case ARG_DYNPTR: return dynptr_arg(env, regno, arg);
 	case ARG_CONST_ALLOC_SIZE_OR_ZERO: return check_alloc_size(env, regno, meta);
-	case ARG_CONST_STR: return check_string(env, regno);
+	case ARG_CONST_STR: return arg_const_string(env, regno);
 	case ARG_KPTR_XCHG_DEST: return kptr_arg(env, regno, meta);
 	default: return 0;
 	}

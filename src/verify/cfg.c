@@ -241,11 +241,18 @@ static void mark_fastcall(struct verify_env *env, struct subprog *sub, u32 call,
 	bool can_inline;
 	u32 kept, i;
 
-	if (!insn_is_call_helper(&env->insns[call]) ||
-		call_spec(env, env->insns[call].imm, &spec) != HELPER_OK)
-		return;
-	kept = CALLER_SAVED & ~clobbers(spec);
-	can_inline = spec->flags & HELPER_FASTCALL;
+	if (insn_is_call_helper(&env->insns[call])) {
+		if (call_spec(env, env->insns[call].imm, &spec) != HELPER_OK)
+			return;
+		kept = CALLER_SAVED & ~clobbers(spec);
+		can_inline = spec->flags & HELPER_FASTCALL;
+	} else {
+		if (!insn_is_call_kfunc(&env->insns[call]) ||
+			!kfunc_fastcall_mask(env, &env->insns[call], &kept))
+			return;
+		kept = CALLER_SAVED & ~kept;
+		can_inline = kfunc_is_fastcall(env, &env->insns[call]);
+	}
 	if (!kept)
 		return;
 	for (i = 1; i <= 6; i++, off += SLOT_SIZE) {

@@ -175,6 +175,8 @@ int arg_memory(struct verify_env *env, u32 regno, s32 size, bool is_write, bool 
 int arg_reg_off(struct verify_env *env, const struct reg *reg, u32 regno, u32 arg);
 /* A pointer to mem_size bytes that a function may read and write. */
 int arg_plain_memory(struct verify_env *env, struct reg *reg, u32 regno, u32 mem_size);
+int arg_sized_memory(struct verify_env *env, u32 regno);
+int arg_const_string(struct verify_env *env, u32 regno);
 int arg_btf_pointer(struct verify_env *env, u32 regno, u32 btf_id, u32 arg, struct call_meta *meta);
 int call_map_compatible(struct verify_env *env, const struct verify_map *map, u32 func);
 enum helper_access call_spec(
@@ -212,6 +214,8 @@ int format_check_snprintf(struct verify_env *env);
 
 /* ---- dynptr.c ---- */
 int dynptr_arg(struct verify_env *env, u32 regno, u32 arg);
+/* clone_ref: the reference that a new dynptr shares, 0 = its own. */
+int dynptr_arg_clone(struct verify_env *env, u32 regno, u32 arg, u32 clone_ref);
 int dynptr_release(struct verify_env *env, struct reg *reg);
 int dynptr_destroy_slot(struct verify_env *env, struct frame *frame, s32 slot);
 int dynptr_describe(struct verify_env *env, struct reg *reg, u32 *ret_id, u32 *ret_ref);
@@ -231,6 +235,8 @@ int kptr_match(struct verify_env *env, const struct btype_field *f, u32 regno);
 /* Marks at a call in the control flow graph. */
 void kfunc_mark_cfg(struct verify_env *env, u32 insn);
 int kfunc_add(struct verify_env *env, const struct insn *insn);
+bool kfunc_fastcall_mask(struct verify_env *env, const struct insn *insn, u32 *ret_clobbers);
+bool kfunc_is_fastcall(struct verify_env *env, const struct insn *insn);
 int call_kfunc(struct verify_env *env, const struct insn *insn);
 
 /* ---- rewrite.c ---- */

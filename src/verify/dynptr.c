@@ -75,10 +75,10 @@ static u32 kind_of_arg(u32 arg)
 					   : DYNPTR_INVALID;
 }
 
-static int create(struct verify_env *env, struct reg *reg, u32 arg)
+static int create(struct verify_env *env, struct reg *reg, u32 arg, u32 clone_ref)
 {
 	struct frame *frame = reg_frame(env, reg);
-	u32 kind = kind_of_arg(arg), id, ref_id = 0;
+	u32 kind = kind_of_arg(arg), id, ref_id = clone_ref;
 	int slot = find_slot(env, reg), err;
 
 	if (slot < 0)
@@ -91,7 +91,7 @@ static int create(struct verify_env *env, struct reg *reg, u32 arg)
 	if (kind == DYNPTR_INVALID)
 		return verify_refuse(env, REASON_DYNPTR, "%s", "");
 	id = ++env->id_gen;
-	if (kind == DYNPTR_RINGBUF && ref_acquire(env, (u32)env->insn, &ref_id))
+	if (kind == DYNPTR_RINGBUF && !ref_id && ref_acquire(env, (u32)env->insn, &ref_id))
 		return -ENOMEM;
 	for (s32 i = slot; i > slot - DYNPTR_SLOTS; i--) {
 		struct reg *r = &frame->slots[i].spilled;
@@ -107,7 +107,7 @@ static int create(struct verify_env *env, struct reg *reg, u32 arg)
 	return 0;
 }
 
-static int check_new(struct verify_env *env, u32 regno, u32 arg)
+static int check_new(struct verify_env *env, u32 regno, u32 arg, u32 clone_ref)
 {
 	struct reg *reg = cur_reg(env, regno);
 	int slot = reg->type == REG_DYNPTR ? -EINVAL : find_slot(env, reg), err = 0;
@@ -117,7 +117,7 @@ static int check_new(struct verify_env *env, u32 regno, u32 arg)
 			env, REASON_DYNPTR, "Dynptr has to be an uninitialized dynptr\n");
 	for (s32 i = 0; !err && i < DYNPTR_SLOTS * SLOT_SIZE; i += SLOT_SIZE)
 		err = access_check(env, regno, i, 8, true, -1, false, false);
-	return err ? err : create(env, cur_reg(env, regno), arg);
+	return err ? err : create(env, cur_reg(env, regno), arg, clone_ref);
 }
 
 /* The first slot of an initialised dynptr, or -1. */
@@ -142,7 +142,7 @@ static const char *kind_name(u32 kind)
 	return names[kind];
 }
 
-int dynptr_arg(struct verify_env *env, u32 regno, u32 arg)
+int dynptr_arg_clone(struct verify_env *env, u32 regno, u32 arg, u32 clone_ref)
 {
 	struct reg *reg = cur_reg(env, regno);
 	u32 kind = kind_of_arg(arg), have;
@@ -153,7 +153,7 @@ int dynptr_arg(struct verify_env *env, u32 regno, u32 arg)
 		return verify_refuse(env, REASON_DYNPTR,
 			"arg#%d expected pointer to stack or const struct bpf_dynptr\n", regno - 1);
 	if (arg & ARG_UNINIT)
-		return check_new(env, regno, arg);
+		return check_new(env, regno, arg, clone_ref);
 	if (reg->type == REG_DYNPTR && !(arg & ARG_RDONLY))
 		return verify_refuse(env, REASON_DYNPTR,
 			"cannot pass pointer to const bpf_dynptr, the helper mutates it\n");
@@ -173,6 +173,11 @@ int dynptr_arg(struct verify_env *env, u32 regno, u32 arg)
 		live_mark_read(
 			env, &frame->slots[i].spilled, frame->slots[i].spilled.parent, LIVE_READ64);
 	return 0;
+}
+
+int dynptr_arg(struct verify_env *env, u32 regno, u32 arg)
+{
+	return dynptr_arg_clone(env, regno, arg, 0);
 }
 
 static const struct reg *described(struct verify_env *env, struct reg *reg)

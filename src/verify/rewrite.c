@@ -122,6 +122,33 @@ static void emit_branch(struct rewriter *w, u32 i)
 	/* else it always falls through */
 }
 
+/* Kernel functions are named by index into the output's list of names. */
+static int emit_kfunc(struct rewriter *w, struct insn insn, u32 i)
+{
+	struct verify_env *env = w->env;
+	struct verify_output *out = env->out;
+	const char *name = btype_name(env->world->vmlinux, (u32)insn.imm);
+	u32 n;
+
+	for (n = 0; n < out->kfunc_count && strcmp(out->kfuncs[n], name) != 0; n++)
+		;
+	if (n == out->kfunc_count) {
+		const char **names = arena_calloc(env->arena, n + 1, sizeof(*names));
+
+		if (!names)
+			return -ENOMEM;
+		if (n)
+			memcpy(names, out->kfuncs, n * sizeof(*names));
+		names[n] = arena_strdup(env->arena, name);
+		out->kfuncs = names;
+		out->kfunc_count = n + 1;
+	}
+	insn.imm = (s32)n;
+	insn.off = 0;
+	emit(w, insn, i);
+	return 0;
+}
+
 static int emit_jump_class(struct rewriter *w, u32 i)
 {
 	struct verify_env *env = w->env;
@@ -135,6 +162,8 @@ static int emit_jump_class(struct rewriter *w, u32 i)
 			env->aux[i].map_poisoned && !env->bypass_spec_v1)
 			return verify_refuse(
 				env, REASON_SPECULATION_MAP, "tail_call abusing map_ptr\n");
+		if (insn_is_call_kfunc(&insn))
+			return emit_kfunc(w, insn, i);
 		if (insn.src == INSN_PSEUDO_CALL)
 			emit_jump(w, insn, i, (s32)i + insn.imm + 1);
 		else

@@ -61,6 +61,9 @@ enum reg_flag {
 	REG_NON_OWN = 1 << 17,
 	REG_DYNPTR_SKB = 1 << 18, /* slice of packet memory */
 	REG_DYNPTR_XDP = 1 << 19,
+	REG_DYNPTR_LOCAL = 1 << 20,
+	REG_DYNPTR_RINGBUF = 1 << 21,
+	REG_DYNPTR_ANY = REG_DYNPTR_SKB | REG_DYNPTR_XDP | REG_DYNPTR_LOCAL | REG_DYNPTR_RINGBUF,
 };
 
 enum reg_live {
