@@ -10,7 +10,9 @@
 
 #include <stdio.h>
 
-#define PACKED_MAX 512 /* MAX_BPRINTF_BIN_ARGS */
+#define PACKED_MAX 512		    /* MAX_BPRINTF_BIN_ARGS */
+#define WIDTH_MAX  ((1u << 23) - 1) /* the kernel's FIELD_WIDTH_MAX */
+#define ERRNO_MAX  4095
 
 enum conversion { CONV_INT, CONV_CHAR, CONV_STRING, CONV_POINTER, CONV_SYMBOL, CONV_IP };
 
@@ -81,6 +83,9 @@ static int parse_pointer(const char *p, struct spec *spec)
 	} else {
 		return -EINVAL;
 	}
+	/* letters and digits that follow belong to the conversion and mean nothing */
+	while (is_print((u8)*spec->end) && !is_punct((u8)*spec->end) && *spec->end != ' ')
+		spec->end++;
 	return 0;
 }
 
@@ -108,7 +113,7 @@ static int parse_spec(const char *p, struct spec *spec)
 		if (!strchr(spec->flags, *p) && flag_count < sizeof(spec->flags) - 1)
 			spec->flags[flag_count++] = *p;
 	for (; *p >= '0' && *p <= '9'; p++)
-		spec->width = MIN(spec->width * 10 + (u32)(*p - '0'), 1u << 20);
+		spec->width = MIN(spec->width * 10 + (u32)(*p - '0'), WIDTH_MAX);
 	switch (*p) {
 	case 'p': return parse_pointer(p + 1, spec);
 	case 's':
@@ -134,10 +139,11 @@ static void put(struct writer *w, const char *text, u32 len)
 	w->len += len;
 }
 
-static void put_blanks(struct writer *w, u32 count)
+static void fill(struct writer *w, char c, u32 count)
 {
-	while (count--)
-		put(w, " ", 1);
+	if (w->writes && w->len < w->size)
+		memset(w->out + w->len, c, MIN(count, w->size - w->len));
+	w->len += count;
 }
 
 static void put_padded(struct writer *w, const struct spec *spec, const char *text, u32 len)
@@ -145,9 +151,9 @@ static void put_padded(struct writer *w, const struct spec *spec, const char *te
 	u32 blanks = spec->width > len ? spec->width - len : 0;
 	bool is_left = strchr(spec->flags, '-');
 
-	put_blanks(w, is_left ? 0 : blanks);
+	fill(w, ' ', is_left ? 0 : blanks);
 	put(w, text, len);
-	put_blanks(w, is_left ? blanks : 0);
+	fill(w, ' ', is_left ? blanks : 0);
 }
 
 static void put_int(struct writer *w, const struct spec *spec, u64 arg)
@@ -156,6 +162,8 @@ static void put_int(struct writer *w, const struct spec *spec, u64 arg)
 	s64 value = spec->is_long ? (s64)arg : (s64)(s32)arg;
 	u32 width = MIN(spec->width, 40u), blanks = spec->width - width;
 	const char *conv = spec->is_upper ? "X" : spec->is_raw ? "x" : spec->is_signed ? "d" : "u";
+	bool is_left, is_zero;
+	u32 skip = 0;
 	int len;
 
 	/* wider than any number: the rest of the padding is written apart */
@@ -166,18 +174,21 @@ static void put_int(struct writer *w, const struct spec *spec, u64 arg)
 		spec->is_signed		? value
 			: spec->is_long ? (s64)arg
 					: (s64)(u32)arg);
-	if (!strchr(spec->flags, '-'))
-		for (; blanks; blanks--)
-			put(w, strchr(spec->flags, '0') ? "0" : " ", 1);
-	put(w, text, (u32)len);
-	put_blanks(w, blanks);
+	is_left = strchr(spec->flags, '-');
+	is_zero = !is_left && strchr(spec->flags, '0');
+	if (is_zero && blanks && (text[0] == '-' || text[0] == '+' || text[0] == ' '))
+		put(w, text, 1), skip = 1;
+	fill(w, is_zero ? '0' : ' ', is_left ? 0 : blanks);
+	put(w, text + skip, (u32)len - skip);
+	fill(w, ' ', is_left ? blanks : 0);
 }
 
-/* %p is a hash, so that a trace gives no addresses away; %px the address. */
+/* %p is a hash, so that a trace gives no addresses away; %px the address, as are errors. */
 static void put_pointer(struct writer *w, const struct spec *spec, u64 arg)
 {
 	static const u64 secret = 0x6ea2fbd3c98f4b15ull;
-	u64 shown = spec->is_raw || !arg ? arg : (u32)hash_u64(arg ^ secret);
+	bool is_plain = spec->is_raw || !arg || arg >= (u64)-ERRNO_MAX;
+	u64 shown = is_plain ? arg : (u32)hash_u64(arg ^ secret);
 	char text[24];
 	int len = snprintf(
 		text, sizeof(text), spec->width ? "%llx" : "%016llx", (unsigned long long)shown);
