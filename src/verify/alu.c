@@ -304,9 +304,22 @@ static int check_operands(struct verify_env *env, const struct insn *insn)
 	return 0;
 }
 
+/* A byte swap, or the truncation that it is where the order is right already. */
+static void swap_scalar(const struct insn *insn, struct scalar *val)
+{
+	bool to_be = BPF_SRC(insn->op) == BPF_TO_BE;
+	bool is_be = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+	bool swap = BPF_CLASS(insn->op) == BPF_ALU64 || to_be != is_be;
+
+	scalar_end(val, (u32)insn->imm / 8, swap);
+}
+
 static int check_unary(struct verify_env *env, const struct insn *insn)
 {
 	struct reg *dst = cur_reg(env, insn->dst);
+	bool is_neg = BPF_OP(insn->op) == BPF_NEG;
+	/* before 6.17 negation was not followed, before 6.18.y byte swaps */
+	bool is_tracked = env->kernel >= (is_neg ? KERNEL(6, 17) : KERNEL(6, 18));
 	int err = live_use(env, insn->dst, USE_READ);
 
 	if (err)
@@ -314,18 +327,18 @@ static int check_unary(struct verify_env *env, const struct insn *insn)
 	if (is_pointer_value(env, insn->dst))
 		return verify_refuse(env, REASON_POINTER_ARITHMETIC,
 			"R%d pointer arithmetic prohibited\n", insn->dst);
-	/* kernels before 6.16 do not follow negation */
-	if (BPF_OP(insn->op) == BPF_NEG && dst->type == REG_SCALAR &&
-		env->kernel >= KERNEL(6, 16)) {
-		err = live_use(env, insn->dst, USE_WRITE_KEEP);
-		if (err)
-			return err;
+	if (dst->type != REG_SCALAR || !is_tracked)
+		return live_use(env, insn->dst, USE_WRITE);
+	err = live_use(env, insn->dst, USE_WRITE_KEEP);
+	if (err)
+		return err;
+	if (is_neg)
 		scalar_alu(
 			BPF_NEG, BPF_CLASS(insn->op) == BPF_ALU64, &dst->val, &dst->val, &dst->val);
-		reg_clear_link(dst);
-		return 0;
-	}
-	return live_use(env, insn->dst, USE_WRITE);
+	else
+		swap_scalar(insn, &dst->val);
+	reg_clear_link(dst);
+	return 0;
 }
 
 static int check_binary(struct verify_env *env, const struct insn *insn)
