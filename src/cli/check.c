@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * `hachi check`: a verdict for every program of every file. Each program is loaded alone, so that
- * one refusal does not hide the others.
+ * `hachi check`: a verdict for every program of every file. Where the whole object is refused, each
+ * program is loaded alone, so that one refusal does not hide the others.
  */
 #include "base/alloc.h"
 #include "cli/cli.h"
@@ -148,6 +148,21 @@ static struct bpf_program *choose(struct bpf_object *object, const char *name)
 	return chosen;
 }
 
+/* A loaded program of an object that was accepted as a whole. */
+static void report_accepted(struct check_cmd *cmd, const char *file, struct bpf_program *prog)
+{
+	struct result r = {.file = file, .verdict = "accepted"};
+	struct bpf_prog_info info = {0};
+	u32 len = sizeof(info);
+
+	r.program = bpf_program__name(prog);
+	r.section = bpf_program__section_name(prog);
+	r.insns = (u32)bpf_program__insn_cnt(prog);
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) == 0)
+		r.verified = info.verified_insns;
+	report(cmd, &r);
+}
+
 static void check_program(struct check_cmd *cmd, const char *file, const char *object_path,
 	const char *name, const char *section)
 {
@@ -180,6 +195,9 @@ static void check_program(struct check_cmd *cmd, const char *file, const char *o
 			hachi_last_refusal(cmd->h, &r.why);
 			if (r.why.reason && *r.why.reason)
 				r.verdict = "refused";
+			else if (strstr(strbuf_cstr(&load.messages), "failed to initialize slot"))
+				/* the program was loaded; its prog array wants the others too */
+				r.verdict = "accepted";
 		}
 	}
 	report(cmd, &r);
@@ -211,6 +229,12 @@ static void check_file(struct check_cmd *cmd, const char *file)
 		report_untried(cmd, file, &error);
 		goto out;
 	}
+	/* all at once first; a refusal is looked into program by program */
+	if (!cmd->prog_name && !cmd->show_log && load_load(&load, &error) == 0) {
+		bpf_object__for_each_program(prog, load.object) report_accepted(cmd, file, prog);
+		goto out;
+	}
+	strbuf_reset(&error);
 	bpf_object__for_each_program(prog, load.object)
 	{
 		if (cmd->prog_name && strcmp(cmd->prog_name, bpf_program__name(prog)) != 0)

@@ -2,6 +2,7 @@
 #include "cli/map_show.h"
 #include "base/alloc.h"
 #include "base/str.h"
+#include "btf/print.h"
 #include "show/hist.h"
 
 #include <bpf/bpf.h>
@@ -127,4 +128,40 @@ int map_show_print(const struct map_show *show, FILE *out)
 	}
 	show_table_release(&table);
 	return err;
+}
+
+static void print_variable(const struct map_show *show, const struct btf_var_secinfo *var,
+	const u8 *data, u32 size, FILE *out)
+{
+	const struct btf_type *t = btype_by_id(show->btf, var->type);
+	struct strbuf text = {0};
+
+	if (!t || btype_kind(t) != BTF_KIND_VAR || var->offset > size)
+		return;
+	if (btype_print(show->btf, t->type, data + var->offset, MIN(var->size, size - var->offset),
+		    BTYPE_STYLE_C, &text) == 0)
+		fprintf(out, "%s = %s\n", btype_name(show->btf, var->type), strbuf_cstr(&text));
+	strbuf_release(&text);
+}
+
+int map_show_variables(const struct map_show *show, FILE *out)
+{
+	const struct btf_type *section =
+		show->btf && show->value_type ? btype_by_id(show->btf, show->value_type) : NULL;
+	struct show_table table;
+	int err;
+
+	if (!section || btype_kind(section) != BTF_KIND_DATASEC || show->is_json)
+		return map_show_print(show, out);
+	err = map_show_read(show, &table);
+	if (err)
+		return err;
+	if (table.entries.len && btype_vlen(section)) {
+		fprintf(out, "\n%s\n", show->name);
+		for (u32 i = 0; i < btype_vlen(section); i++)
+			print_variable(show, &btype_vars(section)[i], table.entries.data[0].values,
+				table.map.value_size, out);
+	}
+	show_table_release(&table);
+	return 0;
 }

@@ -23,6 +23,8 @@ struct map_show {
 bool map_show_is_data(u32 map_type);
 /* 0 or -errno. */
 int map_show_print(const struct map_show *show, FILE *out);
+/* A map of global variables (.data, .bss): a line "name = value" each. */
+int map_show_variables(const struct map_show *show, FILE *out);
 /* Reads all entries into a fresh table; the caller releases it. */
 int map_show_read(const struct map_show *show, struct show_table *ret_table);
 

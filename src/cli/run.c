@@ -3,6 +3,7 @@
 #include "cli/run.h"
 #include "base/os.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static const char help_text[] =
 	"  -o, --output FILE       write there instead of standard output\n"
 	"  -r, --read FILE         feed the packets of a pcap or pcapng file (- = standard input)\n"
 	"  -w, --write FILE        write the packets that pass, as the program left them\n"
-	"      --prog NAME         the program that gets the packets (default: the first)\n"
+	"      --prog NAME         the program that gets the packets (default: the first that is\n"
+	"                          no tail call's target)\n"
 	"      --freq HZ           rate of perf_event programs (default 99)\n"
 	"      --engine NAME       interp or jit\n"
 	"      --kernel VERSION    judge as this kernel does: 5.15, 6.1, 6.12, 6.18\n"
@@ -253,6 +255,26 @@ static int run_command(struct run_cmd *cmd)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Whether prog stands in a prog array: then it is a tail call's target, not the entry. */
+static bool is_tail_target(struct run_cmd *cmd, const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {0};
+	u32 len = sizeof(info), id;
+	struct bpf_map *map;
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return false;
+	bpf_object__for_each_map(map, cmd->load.object)
+	{
+		if (bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
+			continue;
+		for (u32 key = 0; key < bpf_map__max_entries(map); key++)
+			if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &id) == 0 && id == info.id)
+				return true;
+	}
+	return false;
+}
+
 static struct bpf_program *packet_program(struct run_cmd *cmd)
 {
 	struct bpf_program *prog, *found = NULL;
@@ -263,6 +285,8 @@ static struct bpf_program *packet_program(struct run_cmd *cmd)
 		if (cmd->prog_name && strcmp(cmd->prog_name, bpf_program__name(prog)) != 0)
 			continue;
 		if (!run_is_packet_program(bpf_program__type(prog)))
+			continue;
+		if (!cmd->prog_name && is_tail_target(cmd, prog))
 			continue;
 		if (found)
 			others++;

@@ -83,6 +83,15 @@ static void print_time(struct run_cmd *cmd)
 	fprintf(cmd->out, "%s\n", text);
 }
 
+/* .rodata, .kconfig: what the program was compiled with, not what it found out. */
+static bool is_constant(const struct bpf_map *map)
+{
+	const char *dot = strchr(bpf_map__name(map), '.');
+
+	return bpf_map__is_internal(map) && dot &&
+		(str_starts_with(dot, ".rodata") || str_starts_with(dot, ".kconfig"));
+}
+
 void run_output_maps(struct run_cmd *cmd)
 {
 	const struct bpf_map *map;
@@ -101,7 +110,11 @@ void run_output_maps(struct run_cmd *cmd)
 			.is_json = cli_is_json(),
 		};
 
-		if (map_show_is_data(bpf_map__type(map)) && show.fd >= 0)
+		if (show.fd < 0 || !map_show_is_data(bpf_map__type(map)) || is_constant(map))
+			continue;
+		if (bpf_map__is_internal(map))
+			map_show_variables(&show, cmd->out);
+		else
 			map_show_print(&show, cmd->out);
 	}
 	fflush(cmd->out);

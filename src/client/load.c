@@ -101,11 +101,24 @@ static int check_elf(const char *path, struct strbuf *ret_error)
 	return 0;
 }
 
+/* "examples/hello.bpf.c" -> "hello": names the object's internal maps. */
+static void name_object(const char *path, char *ret_name, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	char *dot;
+
+	str_copy(ret_name, size, slash ? slash + 1 : path);
+	dot = strchr(ret_name, '.');
+	if (dot)
+		*dot = 0;
+}
+
 int load_open(
 	struct load *load, const char *path, const struct load_opts *opts, struct strbuf *ret_error)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open_opts, .kernel_log_level = opts->log_level);
 	const char *object = path;
+	char name[64];
 	struct bpf_program *prog;
 	int err;
 
@@ -125,6 +138,8 @@ int load_open(
 	err = check_elf(object, ret_error);
 	if (err)
 		return err;
+	name_object(path, name, sizeof(name));
+	open_opts.object_name = name;
 	current = load;
 	load->object = bpf_object__open_file(object, &open_opts);
 	err = load->object ? 0 : -errno;

@@ -179,10 +179,14 @@ static enum helper_access rule_access(enum set_rule rule, const struct helper_qu
 static const struct set_row *row_find(u32 id, const struct helper_query *query)
 {
 	const struct prog_set *sets;
+	u32 type = query->prog_type;
 
-	if (query->prog_type >= ARRAY_SIZE(prog_sets))
+	/* an embedder's types get the base set, which stands where no type is */
+	if (type >= HACHI_BPF_PROG_TYPE_CUSTOM)
+		type = BPF_PROG_TYPE_UNSPEC;
+	else if (type == BPF_PROG_TYPE_UNSPEC || type >= ARRAY_SIZE(prog_sets))
 		return NULL;
-	sets = prog_sets[query->prog_type];
+	sets = prog_sets[type];
 	for (u32 s = 0; s < MAX_SETS && sets[s].rows; s++)
 		for (u32 i = 0; i < sets[s].count; i++)
 			if (row_fits(&sets[s].rows[i], id, query))

@@ -17,6 +17,17 @@ static const char *name_of(u32 id)
 	return name ? name : "unknown";
 }
 
+/* A custom program type names the custom helpers that it may call; the kernel's types may all. */
+static bool is_granted(const struct verify_input *in, u32 id)
+{
+	if (in->prog_type < HACHI_BPF_PROG_TYPE_CUSTOM)
+		return true;
+	for (u32 i = 0; i < in->custom_helper_count; i++)
+		if (in->custom_helpers[i] == id)
+			return true;
+	return false;
+}
+
 enum helper_access call_spec(
 	const struct verify_env *env, s32 func, const struct helper_spec **ret_spec)
 {
@@ -24,7 +35,9 @@ enum helper_access call_spec(
 
 	if (func >= CUSTOM_HELPER_FIRST && env->world->ops->custom_helper) {
 		*ret_spec = env->world->ops->custom_helper(env->world, (u32)func);
-		return *ret_spec ? HELPER_OK : HELPER_UNKNOWN;
+		if (!*ret_spec)
+			return HELPER_UNKNOWN;
+		return is_granted(env->in, (u32)func) ? HELPER_OK : HELPER_NOT_HERE;
 	}
 	if (func < 0)
 		return HELPER_UNKNOWN;

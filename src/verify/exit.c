@@ -66,6 +66,12 @@ static int range_of(struct verify_env *env, struct ret_range *ret)
 	u32 attach = env->in->attach_type;
 
 	*ret = (struct ret_range){0, 1, false};
+	if (env->prog_type >= HACHI_BPF_PROG_TYPE_CUSTOM) {
+		ret->min = (s32)MAX(env->in->custom_ret_min, (s64)INT32_MIN);
+		ret->max = (s32)MIN(env->in->custom_ret_max, (s64)INT32_MAX);
+		/* wider than 32 bits: the embedder takes any value */
+		return ret->min != INT32_MIN || ret->max != INT32_MAX;
+	}
 	switch (env->prog_type) {
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR: return sock_addr_range(attach, ret);
 	case BPF_PROG_TYPE_CGROUP_SKB:

@@ -119,7 +119,8 @@ C
 	run "$HACHI" run examples/hello.bpf.c -- no-such-command-anywhere
 	expect_status "a missing command" 125
 	expect_line "a missing command: names it" 'no-such-command-anywhere.*No such file' "$tmp/err"
-	run "$HACHI" run examples/hello.bpf.c -- /etc/hostname
+	echo data >"$tmp/data"
+	run "$HACHI" run examples/hello.bpf.c -- "$tmp/data"
 	expect_status "a command that cannot be executed" 125
 	run env PATH=/nonexistent "$HACHI" run examples/hello.bpf.c -- /bin/true
 	expect_line "no clang: says what to install" 'clang-19' "$tmp/err"

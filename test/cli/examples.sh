@@ -82,5 +82,5 @@ run "$HACHI" check examples/broken.bpf.c
 expect_status "broken: check says 1" 1
 expect_line "broken: names the line of the missing null check" 'broken.bpf.c:[0-9]+' "$tmp/all"
 expect_line "broken: shows the line" '\*count \+= 1;' "$tmp/all"
-expect_line "broken: the verifier's own words" 'invalid access to packet' "$tmp/all"
+expect_line "broken: the verifier's own words" 'offset is outside of the packet' "$tmp/all"
 finish
