@@ -4,6 +4,7 @@
  * far the pointer that comes out can be trusted. Such loads may fault, so the rewrite makes probes
  * of them; trust decides only which functions take the pointer.
  */
+#include "base/str.h"
 #include "btf/walk.h"
 #include "verify/check.h"
 
@@ -217,24 +218,87 @@ static int ctx_kind(const struct verify_env *env)
 	case BPF_TRACE_FEXIT: return BTYPE_CTX_FEXIT;
 	case BPF_LSM_MAC: return BTYPE_CTX_LSM_MAC;
 	case BPF_LSM_CGROUP: return BTYPE_CTX_LSM_CGROUP;
-	default: return -1;
+	case BPF_TRACE_ITER: return BTYPE_CTX_ITER;
+	default: return env->in->prog_type == BPF_PROG_TYPE_STRUCT_OPS ? BTYPE_CTX_STRUCT_OPS : -1;
 	}
+}
+
+/* What an iterator's own argument is: the kernel says it when the target is registered. */
+static const struct iter_arg {
+	const char *target;
+	s32 off;
+	u32 type;
+	const char *object; /* struct, for REG_BTF */
+} iter_args[] = {
+	{"task", 8, REG_BTF | REG_MAYBE_NULL | REG_TRUSTED, "task_struct"},
+	{"task_file", 8, REG_BTF | REG_MAYBE_NULL, "task_struct"},
+	{"task_file", 24, REG_BTF | REG_MAYBE_NULL, "file"},
+	{"task_vma", 8, REG_BTF | REG_MAYBE_NULL, "task_struct"},
+	{"task_vma", 16, REG_BTF | REG_MAYBE_NULL, "vm_area_struct"},
+	{"bpf_prog", 8, REG_BTF | REG_MAYBE_NULL, "bpf_prog"},
+	{"bpf_link", 8, REG_BTF | REG_MAYBE_NULL, "bpf_link"},
+	{"bpf_map", 8, REG_BTF | REG_MAYBE_NULL | REG_TRUSTED, "bpf_map"},
+	{"bpf_map_elem", 16, REG_BUF | REG_MAYBE_NULL | REG_RDONLY, NULL},
+	{"bpf_map_elem", 24, REG_BUF | REG_MAYBE_NULL, NULL},
+	{"cgroup", 8, REG_BTF | REG_MAYBE_NULL | REG_TRUSTED, "cgroup"},
+	{"sockmap", 16, REG_BUF | REG_MAYBE_NULL | REG_RDONLY, NULL},
+	{"sockmap", 24, REG_BTF | REG_MAYBE_NULL, "sock"},
+};
+
+bool iter_target_is_known(const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(iter_args); i++)
+		if (strcmp(iter_args[i].target, name) == 0)
+			return true;
+	return false;
+}
+
+static const struct iter_arg *find_iter_arg(const struct verify_env *env, s32 off)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(iter_args); i++)
+		if (iter_args[i].off == off &&
+			strcmp(iter_args[i].target, env->attach_name + ITER_PREFIX_LEN) == 0)
+			return &iter_args[i];
+	return NULL;
 }
 
 static bool args_are_trusted(const struct verify_env *env, int kind)
 {
 	switch (kind) {
-	case BTYPE_CTX_RAW_TP: return true;
+	case BTYPE_CTX_RAW_TP:
+	case BTYPE_CTX_STRUCT_OPS:
+	case BTYPE_CTX_ITER: return true;
 	case BTYPE_CTX_LSM_MAC:
 	case BTYPE_CTX_LSM_CGROUP: return attach_args_are_trusted(env);
 	default: return false;
 	}
 }
 
+/*
+ * The kernel says that an argument of a table's member may be null by the name of the parameter in
+ * a function TABLE__MEMBER that exists only for that.
+ */
+static bool member_arg_may_be_null(const struct verify_env *env, u32 index)
+{
+	const struct btf *btf = env->in->attach_btf;
+	const struct btf_type *proto;
+	char name[160];
+	int id;
+
+	snprintf(name, sizeof(name), "%s__%s", btype_name(btf, env->in->attach_btf_id),
+		env->attach_name);
+	id = btype_find(btf, name, BTF_KIND_FUNC);
+	proto = id > 0 ? btype_func_proto(btf, (u32)id) : NULL;
+	if (!proto || index >= btype_vlen(proto))
+		return true; /* not known: then it may */
+	return str_ends_with(btype_string(btf, btype_params(proto)[index].name_off), "__nullable");
+}
+
 int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32 *ret_type,
 	const struct btf **ret_btf, u32 *ret_id, bool *ret_is_retval)
 {
-	int kind = ctx_kind(env);
+	int kind = ctx_kind(env), id;
+	const struct iter_arg *known = NULL;
 	struct btype_func_arg arg = {0};
 	struct btype_ctx ctx = {
 		.btf = env->in->attach_btf,
@@ -247,10 +311,19 @@ int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32
 		return verify_unsupported(env, "the context of this attach type");
 	if (is_write)
 		return -EACCES;
-	if (kind == BTYPE_CTX_RAW_TP && env->kernel >= KERNEL(6, 13))
+	if (kind == BTYPE_CTX_RAW_TP)
 		ctx.tracepoint = env->attach_name;
-	if (btype_func_arg(&ctx, off, size, false, env->log, &arg))
+	if (kind == BTYPE_CTX_ITER)
+		known = find_iter_arg(env, off);
+	if (btype_func_arg(&ctx, off, size, known != NULL, env->log, &arg))
 		return -EACCES;
+	if (known && arg.is_ptr) {
+		*ret_type = known->type;
+		*ret_btf = env->in->attach_btf;
+		id = known->object ? btype_find(*ret_btf, known->object, BTF_KIND_STRUCT) : 0;
+		*ret_id = id > 0 ? (u32)id : 0;
+		return id < 0 ? -EACCES : 0;
+	}
 	*ret_is_retval = arg.is_return;
 	*ret_type = REG_SCALAR;
 	if (!arg.is_ptr || !arg.type)
@@ -258,6 +331,8 @@ int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32
 	*ret_type = REG_BTF | tag_flags(arg.tags) |
 		(arg.tags & BTYPE_TAG_NULLABLE ? REG_MAYBE_NULL : 0u) |
 		(args_are_trusted(env, kind) ? REG_TRUSTED : 0u);
+	if (kind == BTYPE_CTX_STRUCT_OPS && member_arg_may_be_null(env, arg.index))
+		*ret_type |= REG_MAYBE_NULL;
 	*ret_btf = env->in->attach_btf;
 	*ret_id = arg.type;
 	return 0;

@@ -96,7 +96,15 @@ static int check_target(struct verify_env *env)
 		return verify_unsupported(env, "attaching to another program");
 	switch (env->in->attach_type) {
 	case BPF_TRACE_RAW_TP: return find_tracepoint(env, t, name);
-	case BPF_TRACE_ITER: return verify_unsupported(env, "an iterator program");
+	case BPF_TRACE_ITER:
+		err = find_function(env, t, name);
+		if (err)
+			return err;
+		if (!str_starts_with(name, "bpf_iter_"))
+			return TARGET_SAYS(env, "%s", "");
+		return iter_target_is_known(name + ITER_PREFIX_LEN)
+			? 0
+			: verify_unsupported(env, "this iterator");
 	case BPF_MODIFY_RETURN:
 	case BPF_LSM_MAC:
 	case BPF_LSM_CGROUP:
@@ -106,6 +114,42 @@ static int check_target(struct verify_env *env)
 		return err ? err : check_function(env);
 	default: return TARGET_SAYS(env, "%s", "");
 	}
+}
+
+/*
+ * A member of a kernel's table of functions. Which tables there are, and which members of them,
+ * only the kernel's code knows; the one that its own tests use is known here.
+ */
+static int check_struct_ops(struct verify_env *env)
+{
+	const struct btf *btf = env->in->attach_btf;
+	u32 id = env->in->attach_btf_id, index = env->in->attach_type;
+	struct btype_member m;
+	const struct btf_type *t;
+	const char *name;
+
+	if (!env->in->is_gpl)
+		return TARGET_SAYS(env, "struct ops programs must have a GPL compatible license\n");
+	t = btf && id ? btype_by_id(btf, id) : NULL;
+	if (!t || btype_kind(t) != BTF_KIND_STRUCT)
+		return verify_refuse(env, REASON_ATTACH_UNSUPPORTED,
+			"attach_btf_id %u is not a supported struct\n", id);
+	name = btype_name_of(btf, t);
+	if (strcmp(name, "bpf_dummy_ops") != 0)
+		return verify_unsupported(env, "a struct_ops program of this struct");
+	if (index >= btype_vlen(t))
+		return TARGET_SAYS(
+			env, "attach to invalid member idx %u of struct %s\n", index, name);
+	m = btype_member(btf, t, index);
+	env->attach_name = m.name;
+	env->attach_proto = btype_resolve_func_ptr(btf, m.type, &env->attach_proto_id);
+	if (!env->attach_proto)
+		return TARGET_SAYS(env, "attach to invalid member %s(@idx %u) of struct %s\n",
+			m.name, index, name);
+	if (env->is_sleepable && strcmp(m.name, "test_sleepable") != 0)
+		return TARGET_SAYS(
+			env, "attach to unsupported member %s of struct %s\n", m.name, name);
+	return 0;
 }
 
 int attach_check(struct verify_env *env)
@@ -122,7 +166,7 @@ int attach_check(struct verify_env *env)
 			"can be "
 			"sleepable\n");
 	switch (type) {
-	case BPF_PROG_TYPE_STRUCT_OPS: return verify_unsupported(env, "a struct_ops program");
+	case BPF_PROG_TYPE_STRUCT_OPS: return check_struct_ops(env);
 	case BPF_PROG_TYPE_EXT: return verify_unsupported(env, "an extension program");
 	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_LSM: return check_target(env);

@@ -175,15 +175,39 @@ static int push(struct verify_env *env, u32 subprog, callee_setup setup, bool is
 	return is_async ? push_async(env, subprog, setup) : push_sync(env, subprog, setup);
 }
 
+/*
+ * The kernel inlines a bpf_loop() whose callback is always the same and whose flags are always 0.
+ * We do not, but what it must know for that makes the flags precise, and the stack that it takes is
+ * told.
+ */
+static int note_inline(struct verify_env *env, u32 subprog)
+{
+	struct insn_aux *aux = cur_aux(env);
+	bool is_zero;
+	int err;
+
+	if (aux->loop_seen && !aux->loop_fits)
+		return 0;
+	is_zero = reg_is_null(cur_reg(env, BPF_REG_4));
+	err = is_zero ? precision_mark(env, BPF_REG_4) : 0;
+	if (!aux->loop_seen) {
+		aux->loop_seen = 1;
+		aux->loop_fits = is_zero;
+		aux->loop_subprog = subprog;
+	} else {
+		aux->loop_fits = is_zero && aux->loop_subprog == subprog;
+	}
+	return err;
+}
+
 static int loop(struct verify_env *env, struct call_meta *meta)
 {
 	struct frame *frame = cur_frame(env);
 	int err;
 
-	/* whether a loop may be unrolled by the rewrite depends on flags being 0 */
-	if (reg_is_null(&frame->regs[BPF_REG_4]))
-		(void)precision_mark(env, BPF_REG_4);
-	err = precision_mark(env, BPF_REG_1);
+	err = note_inline(env, meta->subprog);
+	if (!err)
+		err = precision_mark(env, BPF_REG_1);
 	if (err)
 		return err;
 	if (frame->callback_depth < frame->regs[BPF_REG_1].val.umax)

@@ -139,6 +139,9 @@ int access_btf(
 	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno);
 int access_map_object(
 	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno);
+/* "bpf_iter_NAME" is what iterator programs attach to. */
+#define ITER_PREFIX_LEN 9
+bool iter_target_is_known(const char *name);
 /* A tracing program's context. */
 int access_btf_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, u32 *ret_type,
 	const struct btf **ret_btf, u32 *ret_id, bool *ret_is_retval);

@@ -36,11 +36,12 @@ struct insn_aux {
 	u8 taken : 1, not_taken : 1; /* outcomes of a conditional jump */
 	u8 map_poisoned : 1;	     /* helper was called with different maps */
 	u8 map_has_key : 1;
-	u8 is_probe : 1; /* load that may fault */
+	u8 loop_seen : 1, loop_fits : 1; /* bpf_loop() that the kernel would inline */
 	u8 fastcall_spills;
 	u32 ptr_type; /* of the base of a memory access; 0 = not reached yet */
 	u32 ctx_field_size;
 	const struct ctx_field *ctx_field;
+	u32 loop_subprog;
 	s32 map_index; /* LD_IMM64 */
 	u32 map_off;
 	const struct verify_map *map; /* of a helper call */
@@ -162,7 +163,8 @@ struct verify_env {
 	u32 exception_callback;
 	const struct verify_map *maps[USED_MAPS_MAX];
 	u32 map_count;
-	u8 *dropped;	  /* rewrite: instructions that a fastcall made needless */
+	u8 *dropped; /* rewrite: instructions that a fastcall made needless */
+	bool rewritten;
 	u32 *new_subprog; /* rewrite: index in the output; UINT32_MAX = gone */
 	bool has_func_info, has_lines;
 	struct insn_decoded *decoded; /* per instruction; error is refused where a path comes by */

@@ -319,6 +319,20 @@ void print_line(struct verify_env *env, u32 insn, const char *prefix)
 	env->prev_line = line;
 }
 
+/* What the kernel adds for an inlined bpf_loop() and for the counter of may_goto. */
+static u32 extra_stack(const struct verify_env *env, u32 subprog)
+{
+	u32 loop = 0, counter = 0;
+
+	for (u32 i = env->subprogs[subprog].start; i < env->subprogs[subprog + 1].start; i++) {
+		if (env->aux[i].loop_fits)
+			loop = 3 * SLOT_SIZE;
+		if (env->insns[i].op == (BPF_JMP | INSN_JCOND) && env->aux[i].seen)
+			counter = SLOT_SIZE;
+	}
+	return env->rewritten ? loop + counter : 0;
+}
+
 void print_stats(struct verify_env *env)
 {
 	const struct verify_stats *stats = &env->out->stats;
@@ -328,7 +342,8 @@ void print_stats(struct verify_env *env)
 			env, "verification time %lld usec\n", (long long)(stats->time_ns / 1000));
 		verify_say(env, "stack depth ");
 		for (u32 i = 0; i < env->subprog_count; i++)
-			verify_say(env, "%s%d", i ? "+" : "", env->subprogs[i].stack_depth);
+			verify_say(env, "%s%d", i ? "+" : "",
+				env->subprogs[i].stack_depth + extra_stack(env, i));
 		verify_say(env, "\n");
 	}
 	verify_say(env,

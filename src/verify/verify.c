@@ -42,6 +42,7 @@ static int finish(struct verify_env *env)
 		err = subprogs_check_depth(env);
 	if (!err)
 		err = rewrite_program(env);
+	env->rewritten = !err;
 	return err;
 }
 
