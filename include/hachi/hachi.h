@@ -65,6 +65,8 @@ HACHI_API long hachi_ioctl(struct hachi *h, int fd, unsigned long request, unsig
 /* The address, or -errno as a pointer-sized negative number; munmap() undoes it. */
 HACHI_API long hachi_mmap(
 	struct hachi *h, void *addr, size_t len, int prot, int flags, int fd, int64_t off);
+/* A mapping that hachi_mmap() made was undone: writable ones count when a map is frozen. */
+HACHI_API void hachi_munmap(struct hachi *h, void *addr, size_t len);
 HACHI_API long hachi_close(struct hachi *h, int fd);
 /* dup, dup2, dup3: new_fd < 0 = the lowest free one. */
 HACHI_API long hachi_dup(struct hachi *h, int fd, int new_fd, int flags);
@@ -87,6 +89,10 @@ HACHI_API int hachi_fd_kind(struct hachi *h, int fd);
 HACHI_API long hachi_epoll_ctl(
 	struct hachi *h, int epfd, int op, int fd, struct epoll_event *event);
 HACHI_API void hachi_epoll_sync(struct hachi *h, int epfd);
+/* For poll() and select(): the descriptor to ask instead of fd, up to date now; or -errno. */
+HACHI_API int hachi_poll_fd(struct hachi *h, int fd);
+/* unlink() of a path below /sys/fs/bpf or the pin directory. */
+HACHI_API int hachi_unpin(struct hachi *h, const char *path);
 HACHI_API long hachi_setsockopt(
 	struct hachi *h, int fd, int level, int name, const void *value, uint32_t len);
 /* Text of /proc/self/fdinfo/FD for our descriptors; length or -errno. */

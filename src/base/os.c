@@ -596,3 +596,13 @@ u32 os_uid(void)
 {
 	return (u32)RAW3(SYS_getuid, 0, 0, 0);
 }
+
+long os_mmap(void *addr, u64 size, int prot, int flags, int fd, s64 offset)
+{
+	return RAW6(SYS_mmap, addr, size, prot, flags, fd, offset);
+}
+
+int os_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	return (int)RAW6(SYS_epoll_ctl, epfd, op, fd, event, 0, 0);
+}

@@ -48,6 +48,11 @@ int os_map_shared(int fd, u64 offset, u64 size, bool may_write, void **ret_addr)
 int os_map_shared_at(int fd, u64 offset, u64 size, bool may_write, void *addr);
 int os_map_private_at(u64 size, void *addr);
 int os_map_reserve(u64 size, void **ret_addr); /* addresses only: no access, no memory */
+/* mmap() as it is: the address, or a value for which OS_IS_ERR holds. */
+long os_mmap(void *addr, u64 size, int prot, int flags, int fd, s64 offset);
+#define OS_IS_ERR(ret) ((ret) < 0 && (ret) > -4096)
+struct epoll_event;
+int os_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
 int os_map_private(u64 size, void **ret_addr); /* zeroed, anonymous */
 int os_unmap(void *addr, u64 size);
 /* Reads or writes this process's own memory without faulting; -EFAULT on a bad address. */

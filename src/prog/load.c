@@ -303,6 +303,7 @@ int prog_load(const struct prog_load_args *args, struct arena *arena, struct log
 	prog->uid = os_uid();
 	prog->verified_insns = out.stats.insns_processed;
 	prog->verify_stats = out.stats;
+	prog->max_ctx_offset = out.max_ctx_offset;
 	pthread_mutex_init(&prog->lock, NULL);
 	err = build(prog, args, &out, log);
 	if (err) {

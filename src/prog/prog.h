@@ -37,7 +37,7 @@ struct prog {
 	struct code_subprog *subprogs;
 	u32 subprog_count;
 	struct code_fact *facts;
-	u32 verified_insns;
+	u32 verified_insns, max_ctx_offset;
 	u32 attach_btf_id, attach_btf_obj_id;
 	struct prog *target; /* what a tracing program was loaded for; owned reference, or NULL */
 	char *attach_name;   /* of the target in attach_btf, without its prefix; owned, or NULL */

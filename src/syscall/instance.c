@@ -19,7 +19,7 @@ static void for_each_lock(int (*fn)(pthread_mutex_t *))
 	for (struct hachi *h = instances; h; h = h->next) {
 		pthread_mutex_t *locks[] = {&h->descs.lock, &h->pins.lock, &h->hooks.lock,
 			&h->btf_lock, &h->custom.lock, &h->maps.lock, &h->progs.lock,
-			&h->links.lock, &h->btfs.lock, &h->trace.lock};
+			&h->links.lock, &h->btfs.lock, &h->trace.lock, &h->watches.lock};
 
 		for (u32 i = 0; i < ARRAY_SIZE(locks); i++)
 			fn(locks[i]);
@@ -77,6 +77,7 @@ int hachi_new(const struct hachi_opts *opts, struct hachi **ret_h)
 	hook_set_init(&h->hooks);
 	trace_ring_init(&h->trace);
 	custom_table_init(&h->custom);
+	watch_table_init(&h->watches);
 	pthread_mutex_init(&h->btf_lock, NULL);
 	h->btfs.last = 1; /* 1 is the kernel's own */
 	err = copy_opts(h, &all);
@@ -104,6 +105,7 @@ void hachi_free(struct hachi *h)
 	if (h->next)
 		h->next->prev = h->prev;
 	pthread_mutex_unlock(&instances_lock);
+	watch_table_release(h);
 	pin_table_release(&h->pins);
 	desc_table_release(&h->descs);
 	epoch_sync();	       /* what a map's slots still held is gone now */
@@ -158,16 +160,20 @@ int btf_from_fd(struct hachi *h, int fd, struct btf_object **ret_object)
 
 long hachi_close(struct hachi *h, int fd)
 {
+	watch_forget(h, fd);
 	return desc_close(&h->descs, fd);
 }
 
 long hachi_dup(struct hachi *h, int fd, int new_fd, int flags)
 {
+	if (new_fd >= 0 && new_fd != fd)
+		watch_forget(h, new_fd);
 	return desc_dup(&h->descs, fd, new_fd, flags);
 }
 
 void hachi_forget(struct hachi *h, int fd)
 {
+	watch_forget(h, fd);
 	desc_forget(&h->descs, fd);
 }
 

@@ -17,6 +17,7 @@
 #include "syscall/desc.h"
 #include "syscall/object.h"
 #include "syscall/pin.h"
+#include "syscall/watch.h"
 
 /* A loaded BTF object: what has the id. Maps and programs that use the BTF keep it. */
 struct btf_object {
@@ -40,6 +41,7 @@ struct hachi {
 	struct hook_set hooks;
 	struct trace_ring trace;
 	struct custom_table custom;
+	struct watch_table watches;
 
 	pthread_mutex_t btf_lock;   /* vmlinux, btf_by_data */
 	struct btf_object *vmlinux; /* reference owned; loaded when first needed */

@@ -276,3 +276,8 @@ long cmd_obj_get(struct call *call)
 	object_ops[kind].unref(object);
 	return ret;
 }
+
+int hachi_unpin(struct hachi *h, const char *path)
+{
+	return pin_remove(&h->pins, path);
+}
