@@ -68,6 +68,23 @@ long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 	return raw(nr, a, b, c, d, e, f);
 }
 
+/* The thread sanitizer must see that an address is new. */
+#ifdef __SANITIZE_THREAD__
+static long raw_mmap(void *addr, u64 size, int prot, int flags, int fd, u64 offset)
+{
+	void *at = mmap(addr, size, prot, flags, fd, (off_t)offset);
+
+	return at == MAP_FAILED ? -errno : (long)at;
+}
+#define RAW_MMAP(addr, size, prot, flags, fd, offset)                                              \
+	raw_mmap((void *)(uintptr_t)(addr), size, prot, flags, fd, offset)
+#define RAW_MUNMAP(addr, size) (munmap(addr, size) ? -errno : 0)
+#else
+#define RAW_MMAP(addr, size, prot, flags, fd, offset)                                              \
+	RAW6(SYS_mmap, addr, size, prot, flags, fd, offset)
+#define RAW_MUNMAP(addr, size) RAW3(SYS_munmap, addr, size, 0)
+#endif
+
 u64 os_time_ns(enum os_clock clock)
 {
 	static const clockid_t ids[] = {
@@ -360,8 +377,7 @@ int os_dup_to(int fd, int new_fd, int flags)
 
 static int map(u64 size, int prot, int flags, int fd, u64 offset, void **ret_addr)
 {
-	long addr =
-		RAW6(SYS_mmap, flags & MAP_FIXED ? *ret_addr : NULL, size, prot, flags, fd, offset);
+	long addr = RAW_MMAP(flags & MAP_FIXED ? *ret_addr : NULL, size, prot, flags, fd, offset);
 
 	if (addr < 0 && addr > -4096)
 		return (int)addr;
@@ -399,7 +415,7 @@ int os_map_private(u64 size, void **ret_addr)
 
 int os_unmap(void *addr, u64 size)
 {
-	return (int)RAW3(SYS_munmap, addr, size, 0);
+	return (int)RAW_MUNMAP(addr, size);
 }
 
 int os_peek(void *dst, const void *src, size_t len)
@@ -599,7 +615,7 @@ u32 os_uid(void)
 
 long os_mmap(void *addr, u64 size, int prot, int flags, int fd, s64 offset)
 {
-	return RAW6(SYS_mmap, addr, size, prot, flags, fd, offset);
+	return RAW_MMAP(addr, size, prot, flags, fd, offset);
 }
 
 int os_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)

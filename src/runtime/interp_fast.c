@@ -5,6 +5,9 @@
  */
 #include "runtime/interp.h"
 
+#include <pthread.h>
+
+static pthread_once_t fast_once = PTHREAD_ONCE_INIT;
 static struct interp_labels fast_labels;
 
 #define INTERP_LOOP interp_run_fast
@@ -17,8 +20,13 @@ static struct interp_labels fast_labels;
 
 #include "runtime/interp_loop.h"
 
-void interp_fast_labels(struct interp_labels *ret_labels)
+static void find_labels(void)
 {
 	interp_run_fast(NULL, NULL, NULL);
+}
+
+void interp_fast_labels(struct interp_labels *ret_labels)
+{
+	pthread_once(&fast_once, find_labels);
 	*ret_labels = fast_labels;
 }

@@ -131,6 +131,8 @@ long cmd_prog_detach(struct call *call)
 
 	if (type == BPF_PROG_TYPE_UNSPEC)
 		return -EINVAL;
+	if (type != BPF_PROG_TYPE_SCHED_CLS && (attr->attach_flags || attr->relative))
+		return -EINVAL;
 	err = find_place(attr->target_fd, type, attr->attach_type, path, &place);
 	if (err)
 		return err;

@@ -158,8 +158,10 @@ long cmd_btf_load(struct call *call)
 	long ret;
 	int err;
 
+	if (attr->btf_flags & ~(u32)HACHI_BPF_F_TOKEN_FD)
+		return -EINVAL;
 	if (attr->btf_flags)
-		return attr->btf_flags & ~(u32)HACHI_BPF_F_TOKEN_FD ? -EINVAL : -EBADF;
+		return token_refused(attr->btf_token_fd);
 	if (!hachi_has_cap(call->h, CAP_NEEDED_BPF))
 		return -EPERM;
 	if (attr->btf_size > BTF_BYTES_MAX)

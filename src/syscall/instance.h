@@ -81,6 +81,9 @@ static inline bool hachi_has_cap(const struct hachi *h, u32 cap)
 /* Object and program names: letters, digits, '_' and '.'; -EINVAL. */
 int name_check(const char *name, size_t size);
 
+/* The errno for a token: none exists here, so that fd is either closed or something else. */
+int token_refused(int fd);
+
 /* desc_get_object() of a kind, typed; with a reference. */
 int map_from_fd(struct hachi *h, int fd, struct map **ret_map);
 int prog_from_fd(struct hachi *h, int fd, struct prog **ret_prog);

@@ -286,7 +286,7 @@ static int check_attr(struct hachi *h, const struct attr_map_create *attr,
 	if (attr->map_ifindex)
 		return -EINVAL; /* no device here takes maps */
 	if (attr->map_flags & HACHI_BPF_F_TOKEN_FD)
-		return -EBADF;
+		return token_refused(attr->map_token_fd);
 	return check_caps(h, attr->map_type);
 }
 

@@ -59,15 +59,19 @@ long cmd_enable_stats(struct call *call)
 	return fd;
 }
 
+int token_refused(int fd)
+{
+	u64 dev, inode;
+
+	return os_fd_inode(fd, &dev, &inode) ? -EBADF : -EINVAL;
+}
+
 /* A token belongs to a bpffs mounted with delegation, and none is here. */
 long cmd_token_create(struct call *call)
 {
-	u32 fd = call->attr.token_create.bpffs_fd;
-	u64 dev, inode;
-
 	if (call->attr.token_create.flags)
 		return -EINVAL;
-	return os_fd_inode((int)fd, &dev, &inode) ? -EBADF : -EINVAL;
+	return token_refused((int)call->attr.token_create.bpffs_fd);
 }
 
 /* What a program wrote to its standard streams (bpf_stream_vprintk). None of ours writes there. */

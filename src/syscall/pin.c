@@ -235,9 +235,9 @@ long cmd_obj_pin(struct call *call)
 		return -EINVAL;
 	if (!(attr->file_flags & HACHI_BPF_F_PATH_FD) && attr->path_fd)
 		return -EINVAL;
-	err = desc_get(&call->h->descs, (int)attr->bpf_fd, 0, &ref);
-	if (err)
-		return err;
+	if (desc_get(&call->h->descs, (int)attr->bpf_fd, 0, &ref))
+		return -EINVAL; /* whatever is wrong with it */
+	err = 0;
 	if (ref.kind != HACHI_FD_MAP && ref.kind != HACHI_FD_PROG && ref.kind != HACHI_FD_LINK)
 		err = -EINVAL;
 	if (!err)

@@ -99,6 +99,8 @@ static int find_target(struct load *l)
 		l->attach_btf = h->vmlinux;
 		btf_object_ref(l->attach_btf);
 	}
+	if (!progtype_spec_by_type(attr->prog_type) && !l->custom)
+		return 0; /* unknown: said later, as the kernel does */
 	if (l->custom)
 		return attr->attach_btf_id || attr->attach_fd ? -EINVAL : 0;
 	return progtype_check_attach(attr->prog_type, l->attach_type, attr->attach_btf_id,
@@ -380,7 +382,7 @@ static int check_attr(struct load *l)
 	if (attr->prog_flags & ~known_flags(h->kernel->version))
 		return -EINVAL;
 	if (attr->prog_flags & HACHI_BPF_F_TOKEN_FD)
-		return -EBADF;
+		return token_refused(attr->prog_token_fd);
 	l->custom = custom_type_by_number(&h->custom, attr->prog_type);
 	l->attach_type = default_attach_type(attr);
 	err = check_caps(l);

@@ -1,0 +1,682 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* bpf(2) commands on an instance and, where it is permitted, on the kernel: the same answers. */
+#include "base/alloc.h"
+#include "base/os.h"
+#include "isa/insn.h"
+#include "test/tap.h"
+#include <hachi/hachi.h>
+
+#include <fcntl.h>
+#include <linux/btf.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct hachi *new_hachi(const char *kernel)
+{
+	struct hachi_opts opts = {.size = sizeof(opts), .kernel = kernel, .engine = "interp"};
+	struct hachi *h = NULL;
+
+	REQUIRE_EQ(hachi_new(&opts, &h), 0);
+	return h;
+}
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 512; fd++) {
+		u64 dev, ino;
+
+		n += os_fd_inode(fd, &dev, &ino) == 0;
+	}
+	return n;
+}
+
+static long map_create(struct hachi *h, u32 type, u32 key, u32 value, u32 max, u32 flags)
+{
+	union bpf_attr attr = {.map_type = type,
+		.key_size = key,
+		.value_size = value,
+		.max_entries = max,
+		.map_flags = flags};
+
+	return hachi_bpf(h, BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+static long elem(struct hachi *h, int cmd, long fd, const void *key, void *value, u64 flags)
+{
+	union bpf_attr attr = {.map_fd = (u32)fd,
+		.key = (u64)(uintptr_t)key,
+		.value = (u64)(uintptr_t)value,
+		.flags = flags};
+
+	return hachi_bpf(h, cmd, &attr, sizeof(attr));
+}
+
+static const struct insn return_42[] = {INSN_MOV64_IMM(0, 42), INSN_EXIT()};
+
+static long prog_load(struct hachi *h, u32 type, const struct insn *insns, u32 count)
+{
+	static char log[65536];
+	union bpf_attr attr = {.prog_type = type,
+		.insns = (u64)(uintptr_t)insns,
+		.insn_cnt = count,
+		.license = (u64)(uintptr_t) "GPL",
+		.log_buf = (u64)(uintptr_t)log,
+		.log_size = sizeof(log),
+		.log_level = 1};
+	long ret = hachi_bpf(h, BPF_PROG_LOAD, &attr, sizeof(attr));
+
+	if (ret < 0)
+		tap_note("load: %ld: %s", ret, log);
+	return ret;
+}
+
+/* ---- the door itself --------------------------------------------------------------------------
+ */
+
+TEST(an_unknown_command_and_unknown_bytes_are_refused_as_the_kernel_refuses_them)
+{
+	struct hachi *h = new_hachi(NULL);
+	u8 attr[256] = {0};
+
+	CHECK_EQ(hachi_bpf(h, 38, (void *)attr, sizeof(attr)), -EINVAL);
+	CHECK_EQ(hachi_bpf(h, -1, (void *)attr, sizeof(attr)), -EINVAL);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_CREATE, (void *)attr, 5000), -E2BIG);
+	attr[200] = 1;
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_CREATE, (void *)attr, sizeof(attr)), -E2BIG);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_CREATE, (void *)8, 64), -EFAULT);
+	hachi_free(h);
+}
+
+/* Every byte of attr, one at a time, for every command: the errno of the machine's own kernel. */
+TEST(one_byte_set_in_an_empty_attr_gives_the_errno_that_linux_gives)
+{
+	static const int shown_by_state[] = {BPF_PROG_GET_NEXT_ID, BPF_MAP_GET_NEXT_ID,
+		BPF_BTF_GET_NEXT_ID, BPF_LINK_GET_NEXT_ID, BPF_BTF_GET_FD_BY_ID, BPF_TASK_FD_QUERY,
+		BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID,
+		BPF_ENABLE_STATS};
+	struct hachi *h;
+	u8 attr[192] = {0};
+	u32 differ = 0;
+
+	if (syscall(SYS_bpf, BPF_MAP_GET_NEXT_ID, attr, 16) && errno == EPERM)
+		SKIP_HERE("bpf(2) is not permitted");
+	h = new_hachi(NULL);
+	for (int cmd = 0; cmd < 38; cmd++) {
+		bool skip = false;
+
+		for (u32 i = 0; i < ARRAY_SIZE(shown_by_state); i++)
+			skip |= shown_by_state[i] == cmd;
+		for (u32 at = 0; at < sizeof(attr) && !skip; at++) {
+			long kernel, ours;
+
+			memset(attr, 0, sizeof(attr));
+			attr[at] = 1;
+			kernel = syscall(SYS_bpf, cmd, attr, sizeof(attr));
+			if (kernel < 0)
+				kernel = -errno;
+			else if (kernel > 2)
+				close((int)kernel);
+			memset(attr, 0, sizeof(attr));
+			attr[at] = 1;
+			ours = hachi_bpf(h, cmd, (void *)attr, sizeof(attr));
+			if (kernel != ours && differ++ < 20)
+				tap_note("command %d byte %u: kernel %ld, here %ld", cmd, at,
+					kernel, ours);
+		}
+	}
+	CHECK_EQ(differ, 0);
+	hachi_free(h);
+}
+
+TEST(an_older_kernel_knows_fewer_fields_and_commands)
+{
+	struct hachi *h = new_hachi("5.15");
+	union {
+		union bpf_attr attr;
+		u8 bytes[168];
+	} a = {.attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+		       .key_size = 4,
+		       .value_size = 4,
+		       .max_entries = 1}};
+
+	CHECK(hachi_bpf(h, BPF_MAP_CREATE, &a.attr, 72) >= 0);
+	a.attr.map_extra = 1;
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_CREATE, &a.attr, 72), -EINVAL);
+	a.bytes[130] = 1; /* sizeof(union bpf_attr) was 128 */
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_CREATE, &a.attr, 168), -E2BIG);
+	memset(&a, 0, sizeof(a));
+	CHECK_EQ(hachi_bpf(h, HACHI_BPF_TOKEN_CREATE, &a.attr, 8), -EINVAL);
+	hachi_free(h);
+}
+
+/* ---- maps and descriptors ------------------------------------------------------------------- */
+
+TEST(an_element_that_was_updated_is_looked_up_iterated_and_deleted)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_HASH, 4, 8, 16, 0);
+	u32 key = 7, next = 0;
+	u64 value = 1234, got = 0;
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &got, 0), -ENOENT);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, BPF_EXIST), -ENOENT);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0), 0);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, BPF_NOEXIST), -EEXIST);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &got, 0), 0);
+	CHECK_EQ(got, 1234);
+	CHECK_EQ(elem(h, BPF_MAP_GET_NEXT_KEY, fd, NULL, &next, 0), 0);
+	CHECK_EQ(next, 7);
+	CHECK_EQ(elem(h, BPF_MAP_GET_NEXT_KEY, fd, &key, &next, 0), -ENOENT);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, (void *)16, 0), -EFAULT);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, (void *)16, &got, 0), -EFAULT);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, &key, &got, 0), 0);
+	CHECK_EQ(elem(h, BPF_MAP_DELETE_ELEM, fd, &key, NULL, 0), -ENOENT);
+	hachi_free(h);
+}
+
+TEST(a_duplicate_keeps_a_map_and_the_last_close_frees_it)
+{
+	int before = open_fds();
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0), copy, raw;
+	union bpf_attr attr = {0};
+	u32 key = 0, value = 5, got = 0;
+
+	REQUIRE(fd >= 0);
+	copy = hachi_dup(h, (int)fd, -1, 0);
+	raw = dup((int)fd); /* without our knowledge */
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, raw, &key, &value, 0), 0);
+	CHECK_EQ(hachi_close(h, (int)fd), 0);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &got, 0), -EBADF);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, copy, &key, &got, 0), 0);
+	CHECK_EQ(got, 5);
+	CHECK_EQ(hachi_fd_kind(h, (int)copy), HACHI_FD_MAP);
+	close((int)raw); /* behind our back */
+	CHECK_EQ(hachi_fd_kind(h, (int)raw), 0);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), 0);
+	CHECK_EQ(hachi_close(h, (int)copy), 0);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	hachi_free(h);
+	CHECK_EQ(open_fds(), before);
+}
+
+TEST(a_descriptor_number_that_was_reused_names_nothing_of_ours)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	union bpf_attr attr = {0};
+	u32 key = 0, got;
+	int other;
+
+	close((int)fd);
+	other = open("/dev/null", 0);
+	CHECK_EQ(other, fd);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &got, 0), -EINVAL);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	close(other);
+	hachi_free(h);
+}
+
+TEST(two_instances_do_not_see_each_other)
+{
+	struct hachi *a = new_hachi(NULL), *b = new_hachi(NULL);
+	long fd = map_create(a, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	union bpf_attr attr = {0};
+	u32 key = 0, got;
+
+	CHECK_EQ(elem(b, BPF_MAP_LOOKUP_ELEM, fd, &key, &got, 0), -EINVAL);
+	CHECK_EQ(hachi_fd_kind(b, (int)fd), 0);
+	CHECK_EQ(hachi_bpf(b, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	CHECK_EQ(hachi_bpf(a, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), 0);
+	hachi_free(a);
+	hachi_free(b);
+}
+
+TEST(a_read_only_descriptor_cannot_write_and_a_frozen_map_neither)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_RDONLY);
+	union bpf_attr attr = {0};
+	u32 key = 0, value = 1;
+
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_RDONLY | BPF_F_WRONLY), -EINVAL);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0), -EPERM);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &value, 0), 0);
+	fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	attr.map_fd = (u32)fd;
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_FREEZE, &attr, sizeof(attr)), 0);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_FREEZE, &attr, sizeof(attr)), -EPERM);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0), -EPERM);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &value, 0), 0);
+	hachi_free(h);
+}
+
+TEST(an_array_that_is_mapped_shows_its_elements_and_cannot_be_frozen_meanwhile)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_MMAPABLE);
+	union bpf_attr attr = {.map_fd = (u32)fd};
+	u64 value = 99;
+	u32 key = 2;
+	u64 *p;
+
+	REQUIRE(fd >= 0);
+	p = (void *)hachi_mmap(h, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
+	REQUIRE((long)p > 0);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0), 0);
+	CHECK_EQ(p[2], 99);
+	p[2] = 100;
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &value, 0), 0);
+	CHECK_EQ(value, 100);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_FREEZE, &attr, sizeof(attr)), -EBUSY);
+	munmap(p, 4096);
+	hachi_munmap(h, p, 4096);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_FREEZE, &attr, sizeof(attr)), 0);
+	CHECK_EQ(hachi_mmap(h, NULL, 4096, PROT_WRITE, MAP_SHARED, (int)fd, 0), -EPERM);
+	CHECK_EQ(hachi_mmap(h, NULL, 8192, PROT_READ, MAP_SHARED, (int)fd, 0), -EINVAL);
+	fd = map_create(h, BPF_MAP_TYPE_HASH, 4, 8, 4, 0);
+	CHECK_EQ(hachi_mmap(h, NULL, 4096, PROT_READ, MAP_SHARED, (int)fd, 0), -524);
+	hachi_free(h);
+}
+
+TEST(after_a_fork_both_processes_use_the_map)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 4, 0);
+	u32 key = 1, value = 0;
+	int status = -1;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == 0) {
+		u32 mine = 77;
+		long err = elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &mine, 0);
+		long own = map_create(h, BPF_MAP_TYPE_HASH, 4, 4, 4, 0);
+
+		_exit(err == 0 && own >= 0 ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &value, 0), 0);
+	CHECK_EQ(value, 77);
+	hachi_free(h);
+}
+
+TEST(a_pinned_map_outlives_its_descriptors_until_the_file_goes)
+{
+	char dir[] = "/tmp/hachi-pin-XXXXXX", host[64];
+	struct hachi_opts opts = {
+		.size = sizeof(opts), .engine = "interp", .pin_dir = mkdtemp(dir)};
+	union bpf_attr attr = {0};
+	u32 key = 0, value = 3;
+	struct hachi *h;
+	long fd;
+
+	REQUIRE_EQ(hachi_new(&opts, &h), 0);
+	fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0);
+	attr.pathname = (u64)(uintptr_t) "/sys/fs/bpf/counts";
+	attr.bpf_fd = (u32)fd;
+	CHECK_EQ(hachi_bpf(h, BPF_OBJ_PIN, &attr, sizeof(attr)), 0);
+	CHECK_EQ(hachi_bpf(h, BPF_OBJ_PIN, &attr, sizeof(attr)), -EEXIST);
+	hachi_close(h, (int)fd);
+	attr.bpf_fd = 0;
+	fd = hachi_bpf(h, BPF_OBJ_GET, &attr, sizeof(attr));
+	REQUIRE(fd >= 0);
+	value = 0;
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &value, 0), 0);
+	CHECK_EQ(value, 3);
+	hachi_close(h, (int)fd);
+	snprintf(host, sizeof(host), "%s/counts", dir);
+	CHECK_EQ(unlink(host), 0);
+	CHECK_EQ(hachi_bpf(h, BPF_OBJ_GET, &attr, sizeof(attr)), -ENOENT);
+	attr.pathname = (u64)(uintptr_t) "/tmp/elsewhere";
+	CHECK_EQ(hachi_bpf(h, BPF_OBJ_GET, &attr, sizeof(attr)), -EPERM);
+	hachi_free(h);
+	rmdir(dir);
+}
+
+/* ---- programs ---------------------------------------------------------------------------------
+ */
+
+TEST(a_program_loads_runs_and_says_what_it_is)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = prog_load(h, BPF_PROG_TYPE_XDP, return_42, ARRAY_SIZE(return_42));
+	u8 packet[64] = {0}, out[64];
+	union bpf_attr attr = {0};
+	struct bpf_prog_info info = {0};
+
+	REQUIRE(fd >= 0);
+	attr.test.prog_fd = (u32)fd;
+	attr.test.data_in = (u64)(uintptr_t)packet;
+	attr.test.data_size_in = sizeof(packet);
+	attr.test.data_out = (u64)(uintptr_t)out;
+	attr.test.data_size_out = sizeof(out);
+	attr.test.repeat = 3;
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_TEST_RUN, &attr, sizeof(attr)), 0);
+	CHECK_EQ(attr.test.retval, 42);
+	CHECK_EQ(attr.test.data_size_out, 64);
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (u32)fd;
+	attr.info.info = (u64)(uintptr_t)&info;
+	attr.info.info_len = sizeof(info);
+	CHECK_EQ(hachi_bpf(h, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)), 0);
+	CHECK_EQ(info.type, BPF_PROG_TYPE_XDP);
+	CHECK_EQ(info.xlated_prog_len, 16);
+	CHECK_EQ(info.gpl_compatible, 1);
+	hachi_free(h);
+}
+
+struct answers {
+	long load, run;
+	u32 retval;
+	u8 tag[8];
+	u32 xlated_len, verified;
+};
+
+static long kernel_or_hachi(struct hachi *h, int cmd, union bpf_attr *attr)
+{
+	long ret;
+
+	if (h)
+		return hachi_bpf(h, cmd, attr, sizeof(*attr));
+	ret = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+	return ret < 0 ? -errno : ret;
+}
+
+static void ask(struct hachi *h, const struct insn *insns, u32 count, struct answers *a)
+{
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SCHED_CLS,
+		.insns = (u64)(uintptr_t)insns,
+		.insn_cnt = count,
+		.license = (u64)(uintptr_t) "GPL"};
+	struct bpf_prog_info info = {0};
+	u8 packet[64] = {1, 2, 3};
+	long fd;
+
+	memset(a, 0, sizeof(*a));
+	fd = kernel_or_hachi(h, BPF_PROG_LOAD, &attr);
+	a->load = fd < 0 ? fd : 0;
+	if (fd < 0)
+		return;
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (u32)fd;
+	attr.test.data_in = (u64)(uintptr_t)packet;
+	attr.test.data_size_in = sizeof(packet);
+	a->run = kernel_or_hachi(h, BPF_PROG_TEST_RUN, &attr);
+	a->retval = attr.test.retval;
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (u32)fd;
+	attr.info.info = (u64)(uintptr_t)&info;
+	attr.info.info_len = sizeof(info);
+	kernel_or_hachi(h, BPF_OBJ_GET_INFO_BY_FD, &attr);
+	memcpy(a->tag, info.tag, 8);
+	a->xlated_len = info.xlated_prog_len;
+	a->verified = info.verified_insns;
+	if (h)
+		hachi_close(h, (int)fd);
+	else
+		close((int)fd);
+}
+
+TEST(a_program_has_the_tag_the_result_and_the_counts_that_linux_gives)
+{
+	static const struct insn first_byte[] = {
+		INSN_LDX_MEM(BPF_W, 2, 1, offsetof(struct __sk_buff, data)),
+		INSN_LDX_MEM(BPF_W, 3, 1, offsetof(struct __sk_buff, data_end)),
+		INSN_MOV64_REG(4, 2),
+		INSN_ALU64_IMM(BPF_ADD, 4, 3),
+		INSN_MOV64_IMM(0, -1),
+		INSN_JMP_REG(BPF_JGT, 4, 3, 1),
+		INSN_LDX_MEM(BPF_B, 0, 2, 2),
+		INSN_EXIT(),
+	};
+	static const struct insn bad[] = {INSN_MOV64_REG(0, 3), INSN_EXIT()};
+	static const struct {
+		const struct insn *insns;
+		u32 count;
+	} programs[] = {{return_42, ARRAY_SIZE(return_42)}, {first_byte, ARRAY_SIZE(first_byte)},
+		{bad, ARRAY_SIZE(bad)}};
+	struct hachi *h;
+	u8 attr[16] = {0};
+
+	if (syscall(SYS_bpf, BPF_MAP_GET_NEXT_ID, attr, 16) && errno == EPERM)
+		SKIP_HERE("bpf(2) is not permitted");
+	h = new_hachi(NULL);
+	for (u32 i = 0; i < ARRAY_SIZE(programs); i++) {
+		struct answers kernel, ours;
+
+		ask(NULL, programs[i].insns, programs[i].count, &kernel);
+		ask(h, programs[i].insns, programs[i].count, &ours);
+		CHECK_EQ(ours.load, kernel.load);
+		CHECK_EQ(ours.run, kernel.run);
+		CHECK_EQ(ours.retval, kernel.retval);
+		CHECK_EQ(ours.verified, kernel.verified);
+		CHECK_MEM(ours.tag, kernel.tag, 8);
+	}
+	hachi_free(h);
+}
+
+TEST(a_refused_program_says_why_as_data)
+{
+	static const struct insn bad[] = {INSN_MOV64_REG(0, 3), INSN_EXIT()};
+	struct hachi *h = new_hachi(NULL);
+	struct hachi_refusal r;
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_XDP,
+		.insns = (u64)(uintptr_t)bad,
+		.insn_cnt = 2,
+		.license = (u64)(uintptr_t) "GPL"};
+
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_LOAD, &attr, sizeof(attr)), -EACCES);
+	hachi_last_refusal(h, &r);
+	CHECK(r.reason[0] != 0);
+	CHECK_EQ(r.insn, 0);
+	CHECK_STR(r.detail, "R3 !read_ok");
+	hachi_free(h);
+}
+
+TEST(the_log_is_cut_and_counted_as_the_kernel_does)
+{
+	struct hachi *h = new_hachi(NULL);
+	char log[16];
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_XDP,
+		.insns = (u64)(uintptr_t)return_42,
+		.insn_cnt = 2,
+		.license = (u64)(uintptr_t) "GPL",
+		.log_level = 1,
+		.log_buf = (u64)(uintptr_t)log,
+		.log_size = sizeof(log)};
+	u32 *true_size = (u32 *)((u8 *)&attr + 140);
+	union {
+		union bpf_attr attr;
+		u8 room[168];
+	} big = {.attr = attr};
+
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_LOAD, &big.attr, 168), -ENOSPC);
+	true_size = (u32 *)(big.room + 140);
+	CHECK(*true_size > 16);
+	CHECK_EQ(strlen(log), 15);
+	big.attr.log_level = 16;
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_LOAD, &big.attr, 168), -EINVAL);
+	big.attr.log_level = 0;
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_LOAD, &big.attr, 168), -EINVAL);
+	hachi_free(h);
+}
+
+/* ---- attaching ----------------------------------------------------------------------------------
+ */
+
+static int remember_last(const struct hachi_attachment *a, void *arg)
+{
+	*(struct hachi_attachment *)arg = *a;
+	return 0;
+}
+
+TEST(a_tracepoint_program_fires_until_its_event_is_closed)
+{
+	struct hachi *h = new_hachi(NULL);
+	long prog = prog_load(h, BPF_PROG_TYPE_TRACEPOINT, return_42, 2), event;
+	struct perf_event_attr pe = {
+		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(pe), .disabled = 1};
+	struct hachi_attachment a = {0};
+	u8 record[64] = {0};
+	char text[4096];
+	u64 value = 0;
+
+	REQUIRE(prog >= 0);
+	REQUIRE(hachi_virtual_file(h, "/sys/kernel/tracing/events/syscalls/sys_enter_openat/id",
+			text, sizeof(text)) > 0);
+	pe.config = strtoul(text, NULL, 10);
+	event = hachi_perf_event_open(h, &pe, -1, 0, -1, 0);
+	REQUIRE(event >= 0);
+	CHECK_EQ(hachi_ioctl(h, (int)event, PERF_EVENT_IOC_SET_BPF, (unsigned long)prog), 0);
+	CHECK_EQ(hachi_ioctl(h, (int)event, PERF_EVENT_IOC_SET_BPF, (unsigned long)prog), -EEXIST);
+	CHECK_EQ(hachi_attach_walk(h, remember_last, &a), 0);
+	CHECK_EQ(a.kind, HACHI_ATTACH_TRACEPOINT);
+	CHECK_EQ(hachi_fire(h, a.id, record, sizeof(record), NULL, &value), -ENOENT);
+	CHECK_EQ(hachi_ioctl(h, (int)event, PERF_EVENT_IOC_ENABLE, 0), 0);
+	CHECK_EQ(hachi_fire(h, a.id, record, sizeof(record), NULL, &value), 0);
+	CHECK_EQ(value, 42);
+	hachi_close(h, (int)prog);
+	CHECK_EQ(hachi_fire(h, a.id, record, sizeof(record), NULL, &value), 0);
+	hachi_close(h, (int)event);
+	CHECK_EQ(hachi_fire(h, a.id, record, sizeof(record), NULL, &value), -ENOENT);
+	hachi_free(h);
+}
+
+TEST(a_raw_tracepoint_link_detaches_with_its_descriptor)
+{
+	struct hachi *h = new_hachi(NULL);
+	long prog = prog_load(h, BPF_PROG_TYPE_RAW_TRACEPOINT, return_42, 2), link;
+	union bpf_attr attr = {
+		.raw_tracepoint = {.name = (u64)(uintptr_t) "sys_enter", .prog_fd = (u32)prog}};
+	u64 generation = hachi_attach_generation(h), args[2] = {0}, value;
+	struct hachi_attachment a = {0};
+
+	link = hachi_bpf(h, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	REQUIRE(link >= 0);
+	CHECK(hachi_attach_generation(h) != generation);
+	hachi_attach_walk(h, remember_last, &a);
+	CHECK_EQ(a.kind, HACHI_ATTACH_RAW_TRACEPOINT);
+	CHECK_EQ(hachi_fire(h, a.id, args, sizeof(args), NULL, &value), 0);
+	hachi_close(h, (int)link);
+	CHECK_EQ(hachi_fire(h, a.id, args, sizeof(args), NULL, &value), -ENOENT);
+	attr.raw_tracepoint.name = (u64)(uintptr_t) "no_such_tracepoint";
+	CHECK_EQ(hachi_bpf(h, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr)), -ENOENT);
+	hachi_free(h);
+}
+
+TEST(a_program_that_is_closed_while_its_array_refers_to_it_stays_and_goes_with_the_array)
+{
+	struct hachi *h = new_hachi(NULL);
+	long array = map_create(h, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 2, 0);
+	long prog = prog_load(h, BPF_PROG_TYPE_XDP, return_42, 2);
+	union bpf_attr attr = {0};
+	u32 key = 1, fd = (u32)prog, id = 0;
+
+	REQUIRE(array >= 0);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, array, &key, &fd, 0), 0);
+	hachi_close(h, (int)prog);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, array, &key, &id, 0), 0);
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)), 0);
+	CHECK_EQ(attr.next_id, id);
+	hachi_close(h, (int)array);
+	attr.start_id = 0;
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	hachi_free(h);
+}
+
+/* ---- memory that runs out -----------------------------------------------------------------------
+ */
+
+TEST(a_load_survives_every_allocation_that_fails)
+{
+	struct hachi *h = new_hachi(NULL);
+	int before = open_fds();
+	u64 n;
+
+	for (n = 1; n < 5000; n++) {
+		union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_XDP,
+			.insns = (u64)(uintptr_t)return_42,
+			.insn_cnt = 2,
+			.license = (u64)(uintptr_t) "GPL"};
+		long fd;
+
+		mem_fail_nth(n);
+		fd = hachi_bpf(h, BPF_PROG_LOAD, &attr, sizeof(attr));
+		if (!mem_has_failed()) {
+			mem_fail_nth(0);
+			CHECK(fd >= 0);
+			hachi_close(h, (int)fd);
+			break;
+		}
+		mem_fail_nth(0);
+		CHECK_EQ(fd, -ENOMEM);
+	}
+	CHECK(n > 5);
+	CHECK_EQ(open_fds(), before);
+	for (n = 1; n < 5000; n++) {
+		long fd;
+
+		mem_fail_nth(n);
+		fd = map_create(h, BPF_MAP_TYPE_HASH, 4, 4, 8, 0);
+		if (!mem_has_failed()) {
+			mem_fail_nth(0);
+			hachi_close(h, (int)fd);
+			break;
+		}
+		mem_fail_nth(0);
+		CHECK_EQ(fd, -ENOMEM);
+	}
+	CHECK_EQ(open_fds(), before);
+	hachi_free(h);
+}
+
+/* ---- threads ----------------------------------------------------------------------------------
+ */
+
+static void *churn(void *arg)
+{
+	struct hachi *h = arg;
+
+	for (u32 i = 0; i < 100; i++) {
+		long map = map_create(h, BPF_MAP_TYPE_HASH, 4, 4, 8, 0);
+		long prog = prog_load(h, BPF_PROG_TYPE_XDP, return_42, 2);
+		u32 key = i, value = i;
+		union bpf_attr attr = {0};
+
+		elem(h, BPF_MAP_UPDATE_ELEM, map, &key, &value, 0);
+		hachi_bpf(h, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr));
+		hachi_bpf(h, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr));
+		hachi_close(h, (int)map);
+		hachi_close(h, (int)prog);
+	}
+	return NULL;
+}
+
+TEST(threads_create_and_close_at_the_same_time)
+{
+	struct hachi *h = new_hachi(NULL);
+	union bpf_attr attr = {0};
+	pthread_t threads[4];
+
+	for (u32 i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, churn, h);
+	for (u32 i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	CHECK_EQ(hachi_bpf(h, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	hachi_free(h);
+}
