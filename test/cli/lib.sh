@@ -4,6 +4,10 @@
 HACHI=${HACHI:-$PWD/build/hachi}
 HACHI_BUILD=${HACHI_BUILD:-$PWD/build}
 test_count=0
+[ -x "$HACHI" ] || {
+	echo "Bail out! $HACHI is not built"
+	exit 1
+}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM

@@ -21,7 +21,7 @@ normalize() {
 }
 
 ours() {
-	sed -n 's/.*"nr":\(-*[0-9]*\),"ret":\(-*[0-9]*\),.*/\1 \2/p' "$tmp/out" | normalize
+	sed -n '/"map":"events"/s/.*"nr":\(-*[0-9]*\),"ret":\(-*[0-9]*\),.*/\1 \2/p' "$tmp/out" | normalize
 }
 
 theirs() { # [ 257] openat(...) = 3
