@@ -56,8 +56,10 @@ static void measure(struct figure *f, int round, char **argv)
 	double start = now_ms();
 	struct rusage usage;
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	fflush(NULL);
+	pid = fork();
 	if (pid == 0) {
 		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
 			_exit(126);
@@ -87,10 +89,9 @@ static double median(struct figure *f)
 	return sorted[ROUNDS / 2];
 }
 
-static const char *hachi, *dir;
-static char object[4][512];
+static char object[2][512];
+#define WORD(text) ((char *)(uintptr_t)(text))
 
-/* argv ends with NULL; "hello.bpf.o" and "getppid.bpf.o" stand for compiled objects. */
 static void compare(const char *what, char **a, const char *a_name, char **b, const char *b_name)
 {
 	struct figure fa = {0}, fb = {0};
@@ -111,13 +112,14 @@ static void compare(const char *what, char **a, const char *a_name, char **b, co
 
 int main(int argc, char **argv)
 {
-	char *self = argv[0];
-	char *hello[] = {NULL, "run", object[0], "--", "/bin/true", NULL};
-	char *idle[] = {self, "ptrace", "/bin/true", NULL};
-	char *traced[] = {NULL, "run", object[1], "--", self, "getppid", NULL};
-	char *strace[] = {"strace", "-f", "-o", "/dev/null", self, "getppid", NULL};
-	char *unheard[] = {NULL, "run", object[0], "--", self, "getppid", NULL};
-	char *bare[] = {self, "getppid", NULL};
+	char *self = argv[0], *hachi = argc > 1 ? argv[1] : self;
+	char *hello[] = {hachi, WORD("run"), object[0], WORD("--"), WORD("/bin/true"), NULL};
+	char *idle[] = {self, WORD("ptrace"), WORD("/bin/true"), NULL};
+	char *traced[] = {hachi, WORD("run"), object[1], WORD("--"), self, WORD("getppid"), NULL};
+	char *strace[] = {WORD("strace"), WORD("-f"), WORD("-o"), WORD("/dev/null"), self,
+		WORD("getppid"), NULL};
+	char *unheard[] = {hachi, WORD("run"), object[0], WORD("--"), self, WORD("getppid"), NULL};
+	char *bare[] = {self, WORD("getppid"), NULL};
 
 	if (argc >= 3 && strcmp(argv[1], "ptrace") == 0)
 		return bare_ptrace(argv + 2);
@@ -130,11 +132,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: run_bench HACHI OBJECT_DIR\n");
 		return 2;
 	}
-	hachi = argv[1];
-	dir = argv[2];
-	snprintf(object[0], sizeof(object[0]), "%s/hello.bpf.o", dir);
-	snprintf(object[1], sizeof(object[1]), "%s/getppid.bpf.o", dir);
-	hello[0] = traced[0] = unheard[0] = (char *)(uintptr_t)hachi;
+	snprintf(object[0], sizeof(object[0]), "%s/hello.bpf.o", argv[2]);
+	snprintf(object[1], sizeof(object[1]), "%s/getppid.bpf.o", argv[2]);
 	compare("hello around true", hello, "hachi run", idle, "bare ptrace");
 	compare(CALLS " traced system calls", traced, "hachi run", strace, "strace");
 	compare(CALLS " system calls without listeners", unheard, "hachi run", bare, "bare");
