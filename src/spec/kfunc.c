@@ -1,94 +1,102 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Lookup of kernel functions; asked once for each call instruction of a program. */
+/*
+ * Kernel functions: lookup by name, and who may call them. The kernel keeps a set of functions for
+ * each hook and gives some program types a hook; a set is open to the hooks it was registered for.
+ */
 #include "spec/kfunc.h"
+#include "spec/helper.h"
 
 #include <hachi/abi.h>
 
-/* The names of flags and hooks are short in the table, so they live in no other scope. */
-static const struct kfunc_spec *rows(u32 *ret_count)
-{
-	enum {
-		ACQUIRE = KFUNC_ACQUIRE,
-		RELEASE = KFUNC_RELEASE,
-		RET_NULL = KFUNC_RET_NULL,
-		TRUSTED_ARGS = KFUNC_TRUSTED_ARGS,
-		SLEEPABLE = KFUNC_SLEEPABLE,
-		RCU = KFUNC_RCU,
-		ITER_NEW = KFUNC_ITER_NEW,
-		ITER_NEXT = KFUNC_ITER_NEXT,
-		ITER_DESTROY = KFUNC_ITER_DESTROY,
-		RCU_PROTECTED = KFUNC_RCU_PROTECTED,
-		LSM_ONLY = KFUNC_LSM_ONLY,
-		COMMON = 1 << KFUNC_HOOK_COMMON,
-		XDP = 1 << KFUNC_HOOK_XDP,
-		TC = 1 << KFUNC_HOOK_TC,
-		STRUCT_OPS = 1 << KFUNC_HOOK_STRUCT_OPS,
-		TRACING = 1 << KFUNC_HOOK_TRACING,
-		SYSCALL = 1 << KFUNC_HOOK_SYSCALL,
-		CGROUP = 1 << KFUNC_HOOK_CGROUP,
-		SCHED_ACT = 1 << KFUNC_HOOK_SCHED_ACT,
-		SK_SKB = 1 << KFUNC_HOOK_SK_SKB,
-		SOCKET_FILTER = 1 << KFUNC_HOOK_SOCKET_FILTER,
-		LWT = 1 << KFUNC_HOOK_LWT,
-		NETFILTER = 1 << KFUNC_HOOK_NETFILTER,
-	};
-	static const struct kfunc_spec table[] = {
-#define KFUNC(name, flags, hooks) {#name, flags, hooks},
+static const struct kfunc_spec rows[] = {
+#define KFUNC(name_, major_, minor_, where_, flags_)                                               \
+	{.name = #name_, .since = KERNEL(major_, minor_), .where = where_, .flags = flags_},
 #include "spec/kfuncs.def"
-	};
-
-	*ret_count = ARRAY_SIZE(table);
-	return table;
-}
+};
 
 const struct kfunc_spec *kfunc_spec_by_name(const char *name)
 {
-	u32 count;
-	const struct kfunc_spec *table = rows(&count);
-
-	for (u32 i = 0; i < count; i++)
-		if (strcmp(table[i].name, name) == 0)
-			return &table[i];
+	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
 	return NULL;
 }
 
-static int hook_of(u32 prog_type)
+u32 kfunc_spec_count(void)
+{
+	return ARRAY_SIZE(rows);
+}
+
+const struct kfunc_spec *kfunc_spec_at(u32 index)
+{
+	return index < ARRAY_SIZE(rows) ? &rows[index] : NULL;
+}
+
+/* Hooks that the generic set is registered for (bpf_prog_type_to_kfunc_hook). */
+static bool has_generic_set(u32 prog_type, u16 kernel)
 {
 	switch (prog_type) {
-	case BPF_PROG_TYPE_XDP: return KFUNC_HOOK_XDP;
-	case BPF_PROG_TYPE_SCHED_CLS: return KFUNC_HOOK_TC;
-	case BPF_PROG_TYPE_STRUCT_OPS: return KFUNC_HOOK_STRUCT_OPS;
 	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_TRACEPOINT:
 	case BPF_PROG_TYPE_PERF_EVENT:
-	case BPF_PROG_TYPE_LSM: return KFUNC_HOOK_TRACING;
-	case BPF_PROG_TYPE_SYSCALL: return KFUNC_HOOK_SYSCALL;
+	case BPF_PROG_TYPE_LSM:
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_XDP:
+	case BPF_PROG_TYPE_STRUCT_OPS:
+	case BPF_PROG_TYPE_SYSCALL:
 	case BPF_PROG_TYPE_CGROUP_SKB:
 	case BPF_PROG_TYPE_CGROUP_SOCK:
 	case BPF_PROG_TYPE_CGROUP_DEVICE:
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
-	case BPF_PROG_TYPE_CGROUP_SYSCTL: return KFUNC_HOOK_CGROUP;
-	case BPF_PROG_TYPE_SCHED_ACT: return KFUNC_HOOK_SCHED_ACT;
-	case BPF_PROG_TYPE_SK_SKB: return KFUNC_HOOK_SK_SKB;
-	case BPF_PROG_TYPE_SOCKET_FILTER: return KFUNC_HOOK_SOCKET_FILTER;
-	case BPF_PROG_TYPE_LWT_OUT:
-	case BPF_PROG_TYPE_LWT_IN:
-	case BPF_PROG_TYPE_LWT_XMIT:
-	case BPF_PROG_TYPE_LWT_SEG6LOCAL: return KFUNC_HOOK_LWT;
-	case HACHI_BPF_PROG_TYPE_NETFILTER: return KFUNC_HOOK_NETFILTER;
-	case BPF_PROG_TYPE_KPROBE: return KFUNC_HOOK_KPROBE;
-	default: return -1;
+	case BPF_PROG_TYPE_CGROUP_SYSCTL: return true;
+	case BPF_PROG_TYPE_SOCK_OPS: return !kernel || kernel >= KERNEL(6, 15);
+	default: return false;
 	}
 }
 
-bool kfunc_allowed(const struct kfunc_spec *spec, u32 prog_type)
+static bool is_tracing_hook(u32 prog_type)
 {
-	int hook = hook_of(prog_type);
+	return prog_type == BPF_PROG_TYPE_TRACING || prog_type == BPF_PROG_TYPE_TRACEPOINT ||
+		prog_type == BPF_PROG_TYPE_PERF_EVENT || prog_type == BPF_PROG_TYPE_LSM;
+}
 
-	if (spec->flags & KFUNC_LSM_ONLY && prog_type != BPF_PROG_TYPE_LSM)
+static bool has_skb_set(u32 prog_type)
+{
+	switch (prog_type) {
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_SCHED_ACT:
+	case BPF_PROG_TYPE_SK_SKB:
+	case BPF_PROG_TYPE_SOCKET_FILTER:
+	case BPF_PROG_TYPE_LWT_OUT:
+	case BPF_PROG_TYPE_LWT_IN:
+	case BPF_PROG_TYPE_LWT_XMIT:
+	case BPF_PROG_TYPE_LWT_SEG6LOCAL:
+	case HACHI_BPF_PROG_TYPE_NETFILTER:
+	case BPF_PROG_TYPE_CGROUP_SKB:
+	case BPF_PROG_TYPE_CGROUP_SOCK:
+	case BPF_PROG_TYPE_CGROUP_DEVICE:
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
+	case BPF_PROG_TYPE_CGROUP_SYSCTL: return true;
+	default: return is_tracing_hook(prog_type);
+	}
+}
+
+bool kfunc_allowed(const struct kfunc_spec *spec, u32 prog_type, u16 kernel)
+{
+	if (kernel && kernel < spec->since)
 		return false;
-	if (spec->hooks & 1u << KFUNC_HOOK_COMMON)
-		return true;
-	return hook >= 0 && spec->hooks & 1u << hook;
+	switch ((enum kfunc_where)spec->where) {
+	case KFUNC_IN_COMMON: return true;
+	case KFUNC_IN_GENERIC: return has_generic_set(prog_type, kernel);
+	case KFUNC_IN_TRACING: return is_tracing_hook(prog_type);
+	case KFUNC_IN_LSM: return prog_type == BPF_PROG_TYPE_LSM;
+	case KFUNC_IN_CPUMASK:
+		return is_tracing_hook(prog_type) || prog_type == BPF_PROG_TYPE_STRUCT_OPS ||
+			prog_type == BPF_PROG_TYPE_SYSCALL;
+	case KFUNC_IN_SKB: return has_skb_set(prog_type);
+	case KFUNC_IN_XDP: return prog_type == BPF_PROG_TYPE_XDP;
+	}
+	return false;
 }

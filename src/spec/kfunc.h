@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel functions that programs may call by BTF id: what their BTF does not tell (flags), and
- * which program types may. The rows are in spec/kfuncs.def.
+ * Kernel functions (kfuncs): which there are, who may call them, and what the verifier must know
+ * beyond their BTF prototype. Rows: kfuncs.def.
  */
 #ifndef SPEC_KFUNC_H
 #define SPEC_KFUNC_H
@@ -12,40 +12,37 @@ enum kfunc_flag { /* the kernel's KF_* */
 	KFUNC_ACQUIRE = 1 << 0,
 	KFUNC_RELEASE = 1 << 1,
 	KFUNC_RET_NULL = 1 << 2,
-	KFUNC_TRUSTED_ARGS = 1 << 3,
-	KFUNC_SLEEPABLE = 1 << 4,
-	KFUNC_RCU = 1 << 5, /* arguments may be RCU pointers */
-	KFUNC_ITER_NEW = 1 << 6,
-	KFUNC_ITER_NEXT = 1 << 7,
-	KFUNC_ITER_DESTROY = 1 << 8,
-	KFUNC_RCU_PROTECTED = 1 << 9, /* only in an RCU section */
-	KFUNC_LSM_ONLY = 1 << 10,
+	KFUNC_TRUSTED_ARGS = 1 << 4,
+	KFUNC_SLEEPABLE = 1 << 5,
+	KFUNC_DESTRUCTIVE = 1 << 6,
+	KFUNC_RCU = 1 << 7,
+	KFUNC_ITER_NEW = 1 << 8,
+	KFUNC_ITER_NEXT = 1 << 9,
+	KFUNC_ITER_DESTROY = 1 << 10,
+	KFUNC_RCU_PROTECTED = 1 << 11,
 };
 
-/* Groups of program types that kernel functions are registered for. */
-enum kfunc_hook {
-	KFUNC_HOOK_COMMON, /* every type */
-	KFUNC_HOOK_XDP,
-	KFUNC_HOOK_TC,
-	KFUNC_HOOK_STRUCT_OPS,
-	KFUNC_HOOK_TRACING,
-	KFUNC_HOOK_SYSCALL,
-	KFUNC_HOOK_CGROUP,
-	KFUNC_HOOK_SCHED_ACT,
-	KFUNC_HOOK_SK_SKB,
-	KFUNC_HOOK_SOCKET_FILTER,
-	KFUNC_HOOK_LWT,
-	KFUNC_HOOK_NETFILTER,
-	KFUNC_HOOK_KPROBE,
+enum kfunc_where {
+	KFUNC_IN_COMMON,
+	KFUNC_IN_GENERIC,
+	KFUNC_IN_TRACING, /* tracing, tracepoint, perf_event, lsm */
+	KFUNC_IN_LSM,
+	KFUNC_IN_CPUMASK, /* as TRACING, struct_ops, syscall */
+	KFUNC_IN_SKB,	  /* types that see packets as struct sk_buff, and TRACING */
+	KFUNC_IN_XDP,
 };
 
 struct kfunc_spec {
 	const char *name;
-	u32 flags; /* enum kfunc_flag */
-	u32 hooks; /* bits of enum kfunc_hook */
+	u16 since;
+	u16 flags; /* enum kfunc_flag */
+	u8 where;  /* enum kfunc_where */
 };
 
-const struct kfunc_spec *kfunc_spec_by_name(const char *name); /* NULL = not in the table */
-bool kfunc_allowed(const struct kfunc_spec *spec, u32 prog_type);
+const struct kfunc_spec *kfunc_spec_by_name(const char *name); /* NULL = unknown */
+u32 kfunc_spec_count(void);
+const struct kfunc_spec *kfunc_spec_at(u32 index);
+/* false = "calling kernel function %s is not allowed". kernel 0 = the newest. */
+bool kfunc_allowed(const struct kfunc_spec *spec, u32 prog_type, u16 kernel);
 
 #endif

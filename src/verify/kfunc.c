@@ -4,6 +4,7 @@
  * not in BTF come from spec/kfuncs.def. A function that is not in that table, or that handles
  * objects of the program's own types, is not modelled: a program that names one is refused.
  */
+#include "base/str.h"
 #include "verify/kfunc.h"
 
 #include <errno.h>
@@ -11,6 +12,21 @@
 static const struct btf *kfunc_btf(const struct verify_env *env, const struct insn *insn)
 {
 	return insn->off ? NULL : env->world->vmlinux;
+}
+
+/* In the table, and none of those that handle objects of the program's own types or never return.
+ */
+static bool is_modelled(const char *name)
+{
+	static const char *const others[] = {"crash_kexec", "bpf_throw", "bpf_obj_new_impl",
+		"bpf_obj_drop_impl", "bpf_percpu_obj_new_impl", "bpf_percpu_obj_drop_impl",
+		"bpf_refcount_acquire_impl", "bpf_list_", "bpf_rbtree_", "bpf_wq_",
+		"bpf_iter_css_task_"};
+
+	for (u32 i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_starts_with(name, others[i]))
+			return false;
+	return kfunc_spec_by_name(name) != NULL;
 }
 
 int kfunc_add(struct verify_env *env, const struct insn *insn)
@@ -37,7 +53,7 @@ int kfunc_add(struct verify_env *env, const struct insn *insn)
 		return verify_refuse(env, REASON_KFUNC,
 			"kernel function btf_id %u does not have a valid func_proto\n",
 			(u32)insn->imm);
-	if (!kfunc_spec_by_name(btype_name_of(btf, t)))
+	if (!is_modelled(btype_name_of(btf, t)))
 		return verify_unsupported(env, "a call of this kernel function");
 	return 0;
 }
@@ -53,7 +69,7 @@ static int find(struct verify_env *env, const struct insn *insn, struct kfunc_ca
 	call->spec = kfunc_spec_by_name(call->name);
 	if (!call->spec || !call->proto)
 		return -EINVAL;
-	return kfunc_allowed(call->spec, env->prog_type) ? 0 : -EACCES;
+	return kfunc_allowed(call->spec, env->prog_type, env->kernel) ? 0 : -EACCES;
 }
 
 void kfunc_mark_cfg(struct verify_env *env, u32 insn)
