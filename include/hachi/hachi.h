@@ -91,6 +91,9 @@ HACHI_API long hachi_epoll_ctl(
 HACHI_API void hachi_epoll_sync(struct hachi *h, int epfd);
 /* For poll() and select(): the descriptor to ask instead of fd, up to date now; or -errno. */
 HACHI_API int hachi_poll_fd(struct hachi *h, int fd);
+/* Where a path below /sys/fs/bpf lies on the host; -ENOENT when it is none or pins are in memory.
+ */
+HACHI_API int hachi_host_path(struct hachi *h, const char *path, char *buf, size_t size);
 /* unlink() of a path below /sys/fs/bpf or the pin directory. */
 HACHI_API int hachi_unpin(struct hachi *h, const char *path);
 HACHI_API long hachi_setsockopt(

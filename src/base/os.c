@@ -622,3 +622,49 @@ int os_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
 	return (int)RAW6(SYS_epoll_ctl, epfd, op, fd, event, 0, 0);
 }
+
+struct dirent_raw {
+	u64 ino;
+	s64 off;
+	u16 reclen;
+	u8 type;
+	char name[];
+};
+
+static void remove_entries(int dir)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	long len;
+
+	while ((len = RAW3(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < len;) {
+			const struct dirent_raw *entry = (const void *)(buf + at);
+			long sub;
+
+			at += entry->reclen;
+			if (!strcmp(entry->name, ".") || !strcmp(entry->name, ".."))
+				continue;
+			if (RAW3(SYS_unlinkat, dir, entry->name, 0) != -EISDIR)
+				continue;
+			sub = RAW6(SYS_openat, dir, entry->name,
+				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, 0, 0);
+			if (sub >= 0) {
+				remove_entries((int)sub);
+				os_close((int)sub);
+			}
+			RAW3(SYS_unlinkat, dir, entry->name, AT_REMOVEDIR);
+		}
+	}
+}
+
+void os_remove_tree(const char *path)
+{
+	long dir = RAW6(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		0, 0, 0);
+
+	if (dir >= 0) {
+		remove_entries((int)dir);
+		os_close((int)dir);
+	}
+	RAW3(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}

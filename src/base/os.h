@@ -23,10 +23,10 @@ u32 os_tid(void);
  * pid namespace, dead ones included. Cheap; right after fork() too.
  */
 u64 os_self(void);
-u64 os_thread(u32 tid);	    /* os_self() of a thread of any process, 0 when it has ended */
+u64 os_thread(u32 tid); /* os_self() of a thread of any process, 0 when it has ended */
 bool os_is_pid_namespace(u64 dev, u64 ino); /* whether stat(2) says so of this process's */
-u64 os_pid_namespace(void); /* where thread ids mean the same; 0 = unknown */
-bool os_is_gone(u64 self);  /* whether that thread has ended; may read /proc */
+u64 os_pid_namespace(void);		    /* where thread ids mean the same; 0 = unknown */
+bool os_is_gone(u64 self);		    /* whether that thread has ended; may read /proc */
 u32 os_cpu(void);
 u32 os_cpu_count(void); /* possible CPUs, as the kernel counts per-CPU slots */
 size_t os_page_size(void);
@@ -67,6 +67,7 @@ int os_file_create(const char *path, u64 *ret_ino);
 int os_file_inode(const char *path, u64 *ret_ino);
 int os_file_remove(const char *path);
 bool os_is_dir(const char *path);
+void os_remove_tree(const char *path); /* as far as it can */
 int os_check_file(
 	const char *path); /* 0 = a regular file; -EISDIR = something else; -ENOENT, ... */
 /* Where /proc/self/fd/FD points: length or -errno. */

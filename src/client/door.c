@@ -13,13 +13,17 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <linux/close_range.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,9 +34,24 @@
 #define VIRTUAL_FILE_SIZE (256u << 10)
 
 static struct hachi *instance;
+static u32 own_pid; /* after vfork() the child sees the parent's tables, but they are not its own */
+
+static void after_fork_in_child(void)
+{
+	own_pid = os_pid();
+}
+
+static void setup(void)
+{
+	pthread_atfork(NULL, NULL, after_fork_in_child);
+}
 
 void door_set(struct hachi *h)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, setup);
+	own_pid = os_pid();
 	__atomic_store_n(&instance, h, __ATOMIC_RELEASE);
 }
 
@@ -56,7 +75,7 @@ static struct hachi *owner_of(int fd)
 {
 	struct hachi *h = door_get();
 
-	return h && fd >= 0 && hachi_fd_kind(h, fd) > 0 ? h : NULL;
+	return h && fd >= 0 && hachi_fd_kind(h, fd) > 0 && os_pid() == own_pid ? h : NULL;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------- */
@@ -115,6 +134,28 @@ static long do_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t o
 	if (h)
 		return hachi_mmap(h, addr, len, prot, flags, fd, off);
 	return RAW(SYS_mmap, addr, len, prot, flags, fd, off);
+}
+
+static long do_munmap(void *addr, size_t len)
+{
+	struct hachi *h = door_get();
+	long result = RAW(SYS_munmap, addr, len, 0, 0, 0, 0);
+
+	if (h && !result && os_pid() == own_pid)
+		hachi_munmap(h, addr, len);
+	return result;
+}
+
+/* What is closed wholesale is looked at one by one: sets of descriptors are small. */
+static long do_close_range(unsigned int first, unsigned int last, int flags)
+{
+	struct hachi *h = door_get();
+	long result = RAW(SYS_close_range, first, last, flags, 0, 0, 0);
+
+	if (h && !result && !(flags & CLOSE_RANGE_CLOEXEC) && os_pid() == own_pid)
+		for (unsigned int fd = first; fd <= MIN(last, first + 65535u); fd++)
+			hachi_forget(h, (int)fd);
+	return result;
 }
 
 static long do_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
@@ -196,31 +237,68 @@ static long do_ppoll(
 	return result;
 }
 
+/* select() as poll(): only when one of the descriptors is ours. */
+static bool any_ours(int count, fd_set *const sets[3])
+{
+	for (int fd = 0; fd < count; fd++)
+		for (int i = 0; i < 3; i++)
+			if (sets[i] && FD_ISSET(fd, sets[i]) && owner_of(fd))
+				return true;
+	return false;
+}
+
+static long select_raw(
+	int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval *timeout)
+{
+	struct timespec ts = {timeout ? timeout->tv_sec : 0, timeout ? timeout->tv_usec * 1000 : 0};
+	long result = RAW(SYS_pselect6, count, reads, writes, excepts, timeout ? &ts : NULL, NULL);
+
+	if (timeout) { /* Linux's select() tells what is left */
+		timeout->tv_sec = ts.tv_sec;
+		timeout->tv_usec = ts.tv_nsec / 1000;
+	}
+	return result;
+}
+
+static long select_by_poll(int count, fd_set *const sets[3], struct timeval *timeout)
+{
+	static const short events[3] = {POLLIN, POLLOUT, POLLPRI};
+	static const short hits[3] = {POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR, POLLPRI};
+	struct timespec ts = {timeout ? timeout->tv_sec : 0, timeout ? timeout->tv_usec * 1000 : 0};
+	struct pollfd polled[POLL_MAX];
+	nfds_t n = 0;
+	long result, found = 0;
+
+	for (int fd = 0; fd < count; fd++) {
+		short wanted = 0;
+
+		for (int i = 0; i < 3; i++)
+			if (sets[i] && FD_ISSET(fd, sets[i]))
+				wanted |= events[i];
+		if (!wanted)
+			continue;
+		if (n == POLL_MAX)
+			return -EINVAL;
+		polled[n++] = (struct pollfd){fd, wanted, 0};
+	}
+	result = do_ppoll(polled, n, timeout ? &ts : NULL, NULL);
+	for (nfds_t k = 0; k < n && result >= 0; k++)
+		for (int i = 0; i < 3; i++) {
+			bool is_set = sets[i] && FD_ISSET(polled[k].fd, sets[i]);
+
+			if (is_set && !(polled[k].revents & hits[i]))
+				FD_CLR(polled[k].fd, sets[i]);
+			else if (is_set)
+				found++;
+		}
+	return result < 0 ? result : found;
+}
+
 /* ---- files that tell how to attach --------------------------------------------------------- */
 
 static bool may_be_virtual(const char *path)
 {
 	return path && (strncmp(path, "/sys/", 5) == 0 || strncmp(path, "/proc/", 6) == 0);
-}
-
-/* /proc/self/fdinfo/N and /proc/PID/fdinfo/N of this process -> N, else -1. */
-static int fdinfo_of(const char *path)
-{
-	char *end;
-	long pid, fd;
-
-	if (strncmp(path, "/proc/self/", 11) == 0) {
-		path += 11;
-	} else {
-		pid = strtol(path + 6, &end, 10);
-		if (end == path + 6 || *end != '/' || (u32)pid != os_pid())
-			return -1;
-		path = end + 1;
-	}
-	if (strncmp(path, "fdinfo/", 7) != 0)
-		return -1;
-	fd = strtol(path + 7, &end, 10);
-	return end != path + 7 && *end == 0 ? (int)fd : -1;
 }
 
 /* A memfd with the text of the file as the instance answers it; -ENOENT when it is none of ours. */
@@ -234,7 +312,7 @@ static int open_virtual(struct hachi *h, const char *path)
 	if (!text)
 		return -ENOENT;
 	if (strncmp(path, "/proc/", 6) == 0) {
-		info = fdinfo_of(path);
+		info = door_proc_fd(path, "fdinfo");
 		if (info >= 0 && hachi_fd_kind(h, info) > 0)
 			len = hachi_fdinfo(h, info, text, VIRTUAL_FILE_SIZE);
 	} else {
@@ -259,6 +337,7 @@ static int open_virtual(struct hachi *h, const char *path)
 static long do_openat(int dir, const char *path, int flags, mode_t mode)
 {
 	struct hachi *h = door_get();
+	char buf[PATH_MAX];
 	int fd;
 
 	if (h && may_be_virtual(path)) {
@@ -266,7 +345,7 @@ static long do_openat(int dir, const char *path, int flags, mode_t mode)
 		if (fd != -ENOENT)
 			return fd;
 	}
-	return RAW(SYS_openat, dir, path, flags, mode, 0, 0);
+	return RAW(SYS_openat, dir, door_host_path(path, buf), flags, mode, 0, 0);
 }
 
 static bool is_virtual(const char *path)
@@ -320,6 +399,8 @@ EXPORTED long syscall(long nr, ...)
 		case SYS_close: return finish(do_close((int)a));
 		case SYS_dup: return finish(do_dup((int)a, -1, 0));
 		case SYS_dup3: return finish(do_dup((int)a, (int)b, (int)c));
+		case SYS_munmap: return finish(do_munmap((void *)(uintptr_t)a, (size_t)b));
+		case SYS_close_range: return finish(do_close_range((u32)a, (u32)b, (int)c));
 		case SYS_ioctl: return finish(do_ioctl((int)a, (u64)b, (u64)c));
 		case SYS_mmap:
 			return finish(do_mmap(
@@ -349,6 +430,26 @@ EXPORTED void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t o
 EXPORTED void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return (void *)finish(do_mmap(addr, len, prot, flags, fd, off));
+}
+
+EXPORTED int munmap(void *addr, size_t len)
+{
+	return (int)finish(do_munmap(addr, len));
+}
+
+EXPORTED int close_range(unsigned int first, unsigned int last, int flags)
+{
+	return (int)finish(do_close_range(first, last, flags));
+}
+
+EXPORTED int select(
+	int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval *timeout)
+{
+	fd_set *const sets[3] = {reads, writes, excepts};
+
+	if (door_get() && any_ours(MIN(count, FD_SETSIZE), sets))
+		return (int)finish(select_by_poll(MIN(count, FD_SETSIZE), sets, timeout));
+	return (int)finish(select_raw(count, reads, writes, excepts, timeout));
 }
 
 EXPORTED int close(int fd)
@@ -410,6 +511,16 @@ EXPORTED int epoll_pwait(
 	int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
 {
 	return (int)finish(do_epoll_wait(epfd, events, max, timeout, mask));
+}
+
+EXPORTED int epoll_pwait2(int epfd, struct epoll_event *events, int max,
+	const struct timespec *timeout, const sigset_t *mask)
+{
+	struct hachi *h = door_get();
+
+	if (h)
+		hachi_epoll_sync(h, epfd);
+	return (int)finish(RAW(SYS_epoll_pwait2, epfd, events, max, timeout, mask, 8));
 }
 
 EXPORTED int poll(struct pollfd *fds, nfds_t count, int timeout)
@@ -475,16 +586,19 @@ EXPORTED FILE *fopen64(const char *path, const char *mode)
 EXPORTED int faccessat(int dir, const char *path, int mode, int flags)
 {
 	int (*next)(int, const char *, int, int);
+	char buf[PATH_MAX];
 
 	if (is_virtual(path))
 		return mode & (W_OK | X_OK) ? (int)finish(-EACCES) : 0;
 	*(void **)&next = dlsym(RTLD_NEXT, "faccessat");
-	return next(dir, path, mode, flags);
+	return next(dir, door_host_path(path, buf), mode, flags);
 }
 
 EXPORTED int access(const char *path, int mode)
 {
+	char buf[PATH_MAX];
+
 	if (is_virtual(path))
 		return mode & (W_OK | X_OK) ? (int)finish(-EACCES) : 0;
-	return (int)finish(RAW(SYS_faccessat, AT_FDCWD, path, mode, 0, 0, 0));
+	return (int)finish(RAW(SYS_faccessat, AT_FDCWD, door_host_path(path, buf), mode, 0, 0, 0));
 }

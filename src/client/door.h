@@ -13,4 +13,9 @@
 void door_set(struct hachi *h);
 struct hachi *door_get(void);
 
+/* Between the door's files. path, or in buf (PATH_MAX) where it lies on the host. */
+const char *door_host_path(const char *path, char *buf);
+/* N of /proc/self/FOLDER/N, or -1. */
+int door_proc_fd(const char *path, const char *folder);
+
 #endif

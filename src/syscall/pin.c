@@ -281,3 +281,10 @@ int hachi_unpin(struct hachi *h, const char *path)
 {
 	return pin_remove(&h->pins, path);
 }
+
+int hachi_host_path(struct hachi *h, const char *path, char *buf, size_t size)
+{
+	if (!h->pins.dir || !path)
+		return -ENOENT;
+	return pin_host_path(&h->pins, path, buf, size) ? -ENOENT : 0;
+}

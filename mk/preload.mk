@@ -1,0 +1,14 @@
+# libhachi-preload.so: core and door for `hachi exec`. It exports the functions that the door
+# replaces (client/door.list) and nothing else.
+PRELOAD_OBJ := $(patsubst %,$(OBJ)/src/client/%.o,preload door door_files)
+
+$(OBJ)/preload.map: src/client/door.list
+	@mkdir -p $(@D)
+	$(Q)sed '1s/{/{ global:/; s/^};/	local: *;\n};/' $< >$@
+
+$(B)/libhachi-preload.so: $(PRELOAD_OBJ) $(B)/libcore.a $(OBJ)/preload.map
+	@echo "  LD    $@"
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,--version-script=$(OBJ)/preload.map -o $@ \
+		$(PRELOAD_OBJ) $(B)/libcore.a $(LDLIBS) -ldl
+
+-include $(PRELOAD_OBJ:.o=.d)
