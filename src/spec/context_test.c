@@ -182,8 +182,8 @@ static void compare_at(struct ctx_query query, s32 r0)
 			struct ctx_answer answer;
 			bool ours, theirs;
 
-			if (mode == LOAD_SIGNED && query.size == 8)
-				continue;
+			if (mode == LOAD_SIGNED && (query.size == 8 || query.kernel < KERNEL(6, 6)))
+				continue; /* no such instruction */
 			/* a prime stride visits every combination over the types */
 			if (stride > 1 && (query.off * 16 + query.size + mode) % stride)
 				continue;

@@ -13,6 +13,7 @@ enum helper_variant {
 	VARIANT_NONE,
 #define HELPER(...)
 #define HELPER_VARIANT(id_, name_, variant_, ...) VARIANT_##name_##_##variant_,
+#define HELPER_OLD(...)
 #include "spec/helpers.def"
 };
 
@@ -24,6 +25,7 @@ enum helper_variant {
 static const struct helper_spec specs[] = {
 #define HELPER(id_, ...) [id_] = SPEC(id_, __VA_ARGS__),
 #define HELPER_VARIANT(...)
+#define HELPER_OLD(...)
 #include "spec/helpers.def"
 };
 
@@ -31,6 +33,22 @@ static const struct helper_spec variants[] = {
 #define HELPER(...)
 #define HELPER_VARIANT(id_, name_, variant_, ...)                                                  \
 	[VARIANT_##name_##_##variant_] = SPEC(id_, name_, __VA_ARGS__),
+#define HELPER_OLD(...)
+#include "spec/helpers.def"
+};
+
+/* Contracts that older kernels had. */
+static const struct {
+	u16 until;
+	u8 variant;
+	struct helper_spec spec;
+} olds[] = {
+#define HELPER(...)
+#define HELPER_VARIANT(...)
+#define HELPER_OLD(id_, name_, variant_, major_, minor_, ...)                                      \
+	{.until = KERNEL(major_, minor_),                                                          \
+		.variant = VARIANT_##variant_,                                                     \
+		.spec = SPEC(id_, name_, 0, 0, __VA_ARGS__)},
 #include "spec/helpers.def"
 };
 
@@ -194,6 +212,14 @@ static const struct set_row *row_find(u32 id, const struct helper_query *query)
 	return NULL;
 }
 
+static const struct helper_spec *contract(u32 id, u32 variant, u16 kernel)
+{
+	for (u32 i = 0; kernel && i < ARRAY_SIZE(olds); i++)
+		if (olds[i].spec.id == id && olds[i].variant == variant && kernel < olds[i].until)
+			return &olds[i].spec;
+	return variant ? &variants[variant] : &specs[id];
+}
+
 enum helper_access helper_spec_for(
 	u32 id, const struct helper_query *query, const struct helper_spec **ret_spec)
 {
@@ -213,6 +239,6 @@ enum helper_access helper_spec_for(
 		return HELPER_NEEDS_CAPS;
 	access = rule_access(row->rule, query);
 	if (access == HELPER_OK)
-		*ret_spec = row->variant ? &variants[row->variant] : spec;
+		*ret_spec = contract(id, row->variant, query->kernel);
 	return access;
 }

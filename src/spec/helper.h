@@ -13,6 +13,7 @@
 enum helper_id {
 #define HELPER(id_, name_, ...) FUNC_##name_ = id_,
 #define HELPER_VARIANT(...)
+#define HELPER_OLD(...)
 #include "spec/helpers.def"
 };
 

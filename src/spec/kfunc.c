@@ -35,6 +35,9 @@ const struct kfunc_spec *kfunc_spec_at(u32 index)
 /* Hooks that the generic set is registered for (bpf_prog_type_to_kfunc_hook). */
 static bool has_generic_set(u32 prog_type, u16 kernel)
 {
+	/* crash_kexec() was the only one */
+	if (kernel && kernel < KERNEL(6, 2))
+		return prog_type == BPF_PROG_TYPE_TRACING || prog_type == BPF_PROG_TYPE_LSM;
 	switch (prog_type) {
 	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_TRACEPOINT:

@@ -149,17 +149,21 @@ u32 progtype_default_attach(u32 prog_type, u32 attach_type)
 	return attach_type;
 }
 
-static bool attach_in(u64 mask, u32 attach_type)
+static bool attach_in(u64 mask, u32 attach_type, u16 kernel)
 {
-	return mask == ANY || (attach_type < 64 && (mask >> attach_type & 1));
+	const struct attachtype_spec *attach = attachtype_spec_by_type(attach_type);
+
+	if (mask == ANY)
+		return true;
+	return attach && mask >> attach_type & 1 && (!kernel || kernel >= attach->since);
 }
 
 int progtype_check_attach(u32 prog_type, u32 attach_type, u32 attach_btf_id, bool has_target_btf,
-	bool has_target_prog)
+	bool has_target_prog, u16 kernel)
 {
 	const struct progtype_spec *spec = progtype_spec_by_type(prog_type);
 
-	if (!spec)
+	if (!spec || (kernel && kernel < spec->since))
 		return -EINVAL;
 	if (attach_btf_id) {
 		if (attach_btf_id > 0x000fffff /* BTF_MAX_TYPE */)
@@ -171,7 +175,7 @@ int progtype_check_attach(u32 prog_type, u32 attach_type, u32 attach_btf_id, boo
 		return -EINVAL;
 	if (has_target_prog && prog_type != BPF_PROG_TYPE_TRACING && prog_type != BPF_PROG_TYPE_EXT)
 		return -EINVAL;
-	return attach_in(spec->attach, attach_type) ? 0 : -EINVAL;
+	return attach_in(spec->attach, attach_type, kernel) ? 0 : -EINVAL;
 }
 
 bool progtype_can_sleep(u32 prog_type, u32 attach_type)

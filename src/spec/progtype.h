@@ -99,10 +99,10 @@ u32 progtype_default_attach(u32 prog_type, u32 attach_type);
 /*
  * Whether the attach type and target go with this program type at load: 0 or -EINVAL
  * (bpf_prog_load_check_attach). has_target_btf: attach_btf_obj_fd or vmlinux was given with an
- * attach_btf_id; has_target_prog: attach_prog_fd names a program.
+ * attach_btf_id; has_target_prog: attach_prog_fd names a program. kernel 0 = the newest.
  */
 int progtype_check_attach(u32 prog_type, u32 attach_type, u32 attach_btf_id, bool has_target_btf,
-	bool has_target_prog);
+	bool has_target_prog, u16 kernel);
 /* Whether BPF_F_SLEEPABLE is possible (can_be_sleepable). */
 bool progtype_can_sleep(u32 prog_type, u32 attach_type);
 /* What loading needs beyond CAP_BPF: enum spec_caps bits. */

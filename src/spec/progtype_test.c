@@ -98,14 +98,18 @@ TEST(sleeping_depends_on_the_attach_type)
 
 TEST(targets_go_with_btf_typed_programs_only)
 {
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_XDP, 0, 5, true, false), -EINVAL);
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, 5, true, false), 0);
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_TRACING, 0, 5, false, false), -EINVAL);
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_TRACING, 0, 0, true, false), -EINVAL);
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_LSM, 0, 5, false, true), -EINVAL);
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_EXT, 0, 5, false, true), 0);
-	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_EXT, 3, 5, false, true), -EINVAL);
-	CHECK_EQ(progtype_check_attach(1 << 20, 0, 0, false, false), -EINVAL);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_XDP, 0, 5, true, false, 0), -EINVAL);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, 5, true, false, 0),
+		0);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_TRACING, 0, 5, false, false, 0), -EINVAL);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_TRACING, 0, 0, true, false, 0), -EINVAL);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_LSM, 0, 5, false, true, 0), -EINVAL);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_EXT, 0, 5, false, true, 0), 0);
+	CHECK_EQ(progtype_check_attach(BPF_PROG_TYPE_EXT, 3, 5, false, true, 0), -EINVAL);
+	CHECK_EQ(progtype_check_attach(1 << 20, 0, 0, false, false, 0), -EINVAL);
+	CHECK_EQ(progtype_check_attach(HACHI_BPF_PROG_TYPE_NETFILTER, HACHI_BPF_NETFILTER, 0, false,
+			 false, KERNEL(6, 1)),
+		-EINVAL);
 }
 
 static int load_one(u32 type, u32 attach, u32 flags, char *log, u32 log_size)
@@ -140,7 +144,8 @@ TEST(the_live_kernel_takes_the_same_attach_types)
 		for (u32 at = 0; at < HACHI_BPF_ATTACH_TYPE_COUNT; at++) {
 			int err = load_one(spec->type, at, flags, log, sizeof(log));
 			u32 attach = progtype_default_attach(spec->type, at);
-			int ours = progtype_check_attach(spec->type, attach, 0, false, false);
+			int ours = progtype_check_attach(
+				spec->type, attach, 0, false, false, kernel_version());
 
 			/* a refusal with a log came later, from the verifier */
 			CHECK_MSG((err == 0 || log[0]) == (ours == 0), "%s, attach type %u: %d, %d",
@@ -164,7 +169,7 @@ TEST(the_live_kernel_asks_for_the_same_capabilities)
 			int err;
 
 			/* these say EPERM or EINVAL for other reasons too */
-			if (spec->flags & PROGTYPE_BTF_ARGS ||
+			if (spec->flags & PROGTYPE_BTF_ARGS || spec->since > kernel_version() ||
 				spec->type == BPF_PROG_TYPE_LIRC_MODE2)
 				continue;
 			err = load_one(spec->type, 0, 0, log, sizeof(log));

@@ -104,7 +104,7 @@ static int find_target(struct load *l)
 	if (l->custom)
 		return attr->attach_btf_id || attr->attach_fd ? -EINVAL : 0;
 	return progtype_check_attach(attr->prog_type, l->attach_type, attr->attach_btf_id,
-		l->attach_btf != NULL, l->attach_prog != NULL);
+		l->attach_btf != NULL, l->attach_prog != NULL, h->kernel->version);
 }
 
 /* kernel: license_is_gpl_compatible() */
