@@ -278,7 +278,14 @@ u32 os_cpu_count(void)
 
 size_t os_page_size(void)
 {
-	return (size_t)sysconf(_SC_PAGESIZE);
+	static size_t size; /* the same in every thread; a race writes the same value twice */
+	size_t known = __atomic_load_n(&size, __ATOMIC_RELAXED);
+
+	if (unlikely(!known)) {
+		known = (size_t)sysconf(_SC_PAGESIZE);
+		__atomic_store_n(&size, known, __ATOMIC_RELAXED);
+	}
+	return known;
 }
 
 int os_memfd(const char *name, u64 size, int *ret_fd)

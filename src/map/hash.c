@@ -189,23 +189,37 @@ void hash_release(struct map *map)
 
 /* ---- buckets -------------------------------------------------------------------------------- */
 
-u32 hash_find_chained(
-	const struct hash *h, const struct hash_bucket *b, const void *key, u32 version)
+u32 hash_find_slow(const struct hash *h, const void *key, u64 hash)
 {
-	u32 index = __atomic_load_n(&b->chain, __ATOMIC_ACQUIRE);
+	const struct hash_bucket *b = &h->buckets[hash & h->bucket_mask];
 
-	/* a node that left meanwhile may lead anywhere: then the version has changed */
-	while (index && index <= h->node_count) {
-		struct hash_node *node = hash_node(h, index);
-		u32 next = __atomic_load_n(&node->next, __ATOMIC_ACQUIRE);
+	for (;;) {
+		u32 version = __atomic_load_n(&b->version, __ATOMIC_ACQUIRE), i = 0, index, next;
 
-		if (key_equal(node->key, key, h->key_size))
+		/* a node that left meanwhile may lead anywhere: then the version has changed */
+		for (index = 0;; index = next) {
+			if (i < HASH_SLOTS)
+				next = __atomic_load_n(&b->slots[i++], __ATOMIC_ACQUIRE);
+			else if (i++ == HASH_SLOTS)
+				next = __atomic_load_n(&b->chain, __ATOMIC_ACQUIRE);
+			else
+				next = __atomic_load_n(
+					&hash_node(h, index)->next, __ATOMIC_ACQUIRE);
+			if (next > h->node_count || (!next && i > HASH_SLOTS)) {
+				index = 0;
+				break;
+			}
+			if (next && key_equal(hash_node(h, next)->key, key, h->key_size)) {
+				index = next;
+				break;
+			}
+			if (__atomic_load_n(&b->version, __ATOMIC_ACQUIRE) != version)
+				break;
+		}
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&b->version, __ATOMIC_RELAXED) == version)
 			return index;
-		if (__atomic_load_n(&b->version, __ATOMIC_ACQUIRE) != version)
-			return 0;
-		index = next;
 	}
-	return 0;
 }
 
 static void give_back(struct hash *h, u32 index);
@@ -681,15 +695,35 @@ int hash_take(struct map *map, const void *key, void *value, u64 flags)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-void *hash_lookup(struct map *map, const void *key, u32 cpu)
+__attribute__((noinline)) void *hash_lookup_4(struct map *map, const void *key, u32 cpu)
+{
+	return hash_lookup_sized(map, key, 4, cpu);
+}
+
+__attribute__((noinline)) void *hash_lookup_8(struct map *map, const void *key, u32 cpu)
+{
+	return hash_lookup_sized(map, key, 8, cpu);
+}
+
+__attribute__((noinline)) void *hash_lookup_16(struct map *map, const void *key, u32 cpu)
+{
+	return hash_lookup_sized(map, key, 16, cpu);
+}
+
+static __attribute__((noinline)) void *lookup_any(struct map *map, const void *key, u32 cpu)
 {
 	const struct hash *h = map->priv;
 
-	switch (h->key_size) {
-	case 4: return hash_lookup_sized(map, key, 4, cpu);
-	case 8: return hash_lookup_sized(map, key, 8, cpu);
-	case 16: return hash_lookup_sized(map, key, 16, cpu);
-	default: return hash_lookup_sized(map, key, h->key_size, cpu);
+	return hash_lookup_sized(map, key, h->key_size, cpu);
+}
+
+void *hash_lookup(struct map *map, const void *key, u32 cpu)
+{
+	switch (map->params.key_size) {
+	case 4: return hash_lookup_4(map, key, cpu);
+	case 8: return hash_lookup_8(map, key, cpu);
+	case 16: return hash_lookup_16(map, key, cpu);
+	default: return lookup_any(map, key, cpu);
 	}
 }
 

@@ -119,37 +119,31 @@ static inline u64 hash_match_tags(u64 tags, u64 hash)
 	return (x - 0x0101010101010101ull) & ~x & 0x8080808080808080ull;
 }
 
-/* Searches what hangs on the chain; 0 = not there, UINT32_MAX = the bucket changed meanwhile. */
-u32 hash_find_chained(
-	const struct hash *h, const struct hash_bucket *b, const void *key, u32 version);
+/* The whole search, for chains and for buckets that change meanwhile. */
+u32 hash_find_slow(const struct hash *h, const void *key, u64 hash);
 
 /* The node with this key, 0 = none, as of some moment during the call. */
 static inline u32 hash_find(const struct hash *h, const void *key, u32 key_size, u64 hash)
 {
 	const struct hash_bucket *b = &h->buckets[hash & h->bucket_mask];
-	u32 version, found;
+	u32 version = __atomic_load_n(&b->version, __ATOMIC_ACQUIRE), found = 0;
+	u64 hits = hash_match_tags(__atomic_load_n(&b->tags, __ATOMIC_RELAXED), hash);
 
-	do {
-		u64 hits;
+	for (; hits; hits &= hits - 1) {
+		u32 i = (u32)__builtin_ctzll(hits) / 8;
+		u32 index = __atomic_load_n(&b->slots[i], __ATOMIC_ACQUIRE);
 
-		version = __atomic_load_n(&b->version, __ATOMIC_ACQUIRE);
-		hits = hash_match_tags(__atomic_load_n(&b->tags, __ATOMIC_RELAXED), hash);
-		found = 0;
-		for (; hits; hits &= hits - 1) {
-			u32 i = (u32)__builtin_ctzll(hits) / 8;
-			u32 index = __atomic_load_n(&b->slots[i], __ATOMIC_ACQUIRE);
-
-			if (index && likely(index <= h->node_count) &&
-				key_equal(hash_node(h, index)->key, key, key_size)) {
-				found = index;
-				break;
-			}
+		if (index && likely(index <= h->node_count) &&
+			key_equal(hash_node(h, index)->key, key, key_size)) {
+			found = index;
+			break;
 		}
-		if (!found && unlikely(__atomic_load_n(&b->chain, __ATOMIC_RELAXED)))
-			found = hash_find_chained(h, b, key, version);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (unlikely(__atomic_load_n(&b->version, __ATOMIC_RELAXED) != version));
-	return found;
+	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (likely(__atomic_load_n(&b->version, __ATOMIC_RELAXED) == version &&
+		    (found || !__atomic_load_n(&b->chain, __ATOMIC_RELAXED))))
+		return found;
+	return hash_find_slow(h, key, hash);
 }
 
 static inline void *hash_lookup_sized(struct map *map, const void *key, u32 key_size, u32 cpu)
@@ -167,6 +161,11 @@ static inline void *hash_lookup_sized(struct map *map, const void *key, u32 key_
 	}
 	return hash_value(h, index, cpu);
 }
+
+/* hash_lookup() for keys of so many bytes; other sizes in hash_lookup() itself. */
+void *hash_lookup_4(struct map *map, const void *key, u32 cpu);
+void *hash_lookup_8(struct map *map, const void *key, u32 cpu);
+void *hash_lookup_16(struct map *map, const void *key, u32 cpu);
 
 /* What map_ops has; of_maps.c and lru.c put them in their tables. */
 int hash_check(const struct map_params *params);

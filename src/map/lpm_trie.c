@@ -13,6 +13,7 @@
 #include "map/lock.h"
 #include "map/value.h"
 
+#include "base/alloc.h"
 #include "base/os.h"
 
 #define DATA_MIN  1
@@ -35,14 +36,27 @@ struct trie {
 	u8 nodes[] __attribute__((aligned(64)));
 };
 
+/* Where things are in this process; map->priv. */
+struct lpm {
+	struct trie *trie;
+	u8 *nodes; /* minus one node: they count from 1 */
+	u64 node_size;
+	u32 node_count, data_size, prefix_max, value_off;
+};
+
+static const struct lpm *lpm_of(const struct map *map)
+{
+	return map->priv;
+}
+
 static u32 data_size(const struct map *map)
 {
-	return map->params.key_size - KEY_HEAD;
+	return lpm_of(map)->data_size;
 }
 
 static u32 prefix_max(const struct map *map)
 {
-	return data_size(map) * 8;
+	return lpm_of(map)->prefix_max;
 }
 
 static u32 value_off(const struct map_params *params)
@@ -63,19 +77,21 @@ static u64 node_count(const struct map_params *params)
 
 static struct trie *trie_of(const struct map *map)
 {
-	return (void *)map->region;
+	return lpm_of(map)->trie;
 }
 
 static struct node *node_at(const struct map *map, u32 index)
 {
-	if (!index || index > node_count(&map->params))
+	const struct lpm *l = lpm_of(map);
+
+	if (unlikely(index - 1 >= l->node_count))
 		return NULL;
-	return (void *)(trie_of(map)->nodes + (index - 1) * node_size(&map->params));
+	return (void *)(l->nodes + index * l->node_size);
 }
 
 static void *value_of(const struct map *map, struct node *node)
 {
-	return (u8 *)node + value_off(&map->params);
+	return (u8 *)node + lpm_of(map)->value_off;
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -85,31 +101,39 @@ static u32 bit_at(const u8 *data, u32 index)
 	return data[index / 8] >> (7 - index % 8) & 1;
 }
 
-/* Bits that a and b have in common from the first on, at most limit. */
-static u32 common_bits(const u8 *a, const u8 *b, u32 limit)
+/* Bits that a and b have in common from the first on, at most limit; both have size bytes. */
+static inline u32 common_bits(const u8 *a, const u8 *b, u32 size, u32 limit)
 {
-	u32 bits = 0;
+	u32 i = 0;
 
-	for (; bits + 64 <= limit; bits += 64) {
-		u64 diff = load_u64(a + bits / 8) ^ load_u64(b + bits / 8);
+	for (; i + 8 <= size && i * 8 < limit; i += 8) {
+		u64 diff = load_u64(a + i) ^ load_u64(b + i);
 
 		if (diff)
-			return bits + (u32)__builtin_clzll(__builtin_bswap64(diff));
+			return MIN(limit, i * 8 + (u32)__builtin_clzll(__builtin_bswap64(diff)));
 	}
-	for (; bits < limit; bits += 8) {
-		u32 diff = a[bits / 8] ^ b[bits / 8];
+	if (i + 4 <= size && i * 8 < limit) {
+		u32 diff = load_u32(a + i) ^ load_u32(b + i);
 
 		if (diff)
-			return MIN(limit, bits + (u32)__builtin_clz(diff) - 24);
+			return MIN(limit, i * 8 + (u32)__builtin_clz(__builtin_bswap32(diff)));
+		i += 4;
+	}
+	for (; i < size && i * 8 < limit; i++) {
+		u32 diff = a[i] ^ b[i];
+
+		if (diff)
+			return MIN(limit, i * 8 + (u32)__builtin_clz(diff) - 24);
 	}
 	return limit;
 }
 
-static u32 match_len(const struct node *node, const u8 *data, u32 prefix_len)
+static inline u32 match_len(
+	const struct map *map, const struct node *node, const u8 *data, u32 prefix_len)
 {
 	u32 node_len = __atomic_load_n(&node->prefix_len, __ATOMIC_RELAXED);
 
-	return common_bits(node->data, data, MIN(node_len, prefix_len));
+	return common_bits(node->data, data, data_size(map), MIN(node_len, prefix_len));
 }
 
 /* ---- the pool ------------------------------------------------------------------------------- */
@@ -218,7 +242,24 @@ static int lpm_region_size(const struct map_params *params, u64 *ret_size)
 
 static int lpm_init(struct map *map, bool is_new)
 {
+	struct lpm *l = mem_zalloc(sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->trie = (void *)map->region;
+	l->node_size = node_size(&map->params);
+	l->node_count = (u32)node_count(&map->params);
+	l->nodes = l->trie->nodes - l->node_size;
+	l->data_size = map->params.key_size - KEY_HEAD;
+	l->prefix_max = l->data_size * 8;
+	l->value_off = value_off(&map->params);
+	map->priv = l;
 	return 0;
+}
+
+static void lpm_release(struct map *map)
+{
+	mem_free(map->priv);
 }
 
 static struct node *find(struct map *map, const u8 *data, u32 prefix_len)
@@ -228,7 +269,7 @@ static struct node *find(struct map *map, const u8 *data, u32 prefix_len)
 
 	/* a reader who follows reused nodes must come to an end too */
 	for (u32 depth = 0; depth <= max && (node = node_at(map, at)); depth++) {
-		u32 len = match_len(node, data, prefix_len);
+		u32 len = match_len(map, node, data, prefix_len);
 		u32 node_len = __atomic_load_n(&node->prefix_len, __ATOMIC_RELAXED);
 
 		if (len == max)
@@ -290,7 +331,7 @@ static u32 *find_slot(
 	*ret_parent_slot = NULL;
 	*ret_len = 0;
 	while ((node = node_at(map, *slot))) {
-		*ret_len = match_len(node, data, prefix_len);
+		*ret_len = match_len(map, node, data, prefix_len);
 		if (node->prefix_len != *ret_len || node->prefix_len == prefix_len ||
 			node->prefix_len == prefix_max(map))
 			break;
@@ -442,7 +483,7 @@ static bool follow(struct map *map, const u8 *data, u32 prefix_len, struct node 
 	u32 sibling = 0; /* a right branch not yet visited, below next_up */
 
 	while (node) {
-		u32 len = match_len(node, data, prefix_len), bit;
+		u32 len = match_len(map, node, data, prefix_len), bit;
 
 		if (node->prefix_len != len)
 			return false;
@@ -485,6 +526,7 @@ const struct map_ops map_lpm_trie_ops = {
 	.check = lpm_check,
 	.region_size = lpm_region_size,
 	.init = lpm_init,
+	.release = lpm_release,
 	.lookup = lpm_lookup,
 	.update = lpm_update,
 	.remove = lpm_remove,
