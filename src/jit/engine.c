@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "jit/engine.h"
 
+#include "jit/x86_64/x86_64.h"
+
 /* Fastest first. */
 static const struct engine *const engines[] = {
+	&engine_x86_64,
 	&engine_interp,
 };
 

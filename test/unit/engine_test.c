@@ -1,10 +1,29 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The interpreter beyond single instructions: calls, tail calls, callbacks, stopping, guards. */
+/* Every engine beyond single instructions: calls, tail calls, callbacks, stopping, guards. */
 #include "base/alloc.h"
-#include "runtime/image.h"
+#include "jit/engine.h"
 #include "test/tap.h"
 
 #include <hachi/context.h>
+
+static const struct engine *engine;
+
+/* A test for each engine that this machine has. */
+#define ENGINE_TEST(fn)                                                                            \
+	static void fn##_on(void);                                                                 \
+	TEST(interp_##fn)                                                                          \
+	{                                                                                          \
+		engine = &engine_interp;                                                           \
+		fn##_on();                                                                         \
+	}                                                                                          \
+	TEST(jit_##fn)                                                                             \
+	{                                                                                          \
+		engine = engine_by_name("jit");                                                    \
+		if (!engine)                                                                       \
+			SKIP_HERE("no JIT for this machine");                                      \
+		fn##_on();                                                                         \
+	}                                                                                          \
+	static void fn##_on(void)
 
 enum { HELPER_SUM = 1, HELPER_LOOP, HELPER_THROW };
 
@@ -60,11 +79,11 @@ static u64 run_code(const struct code *code, void *ctx, struct run *run)
 	struct image *image;
 	u64 ret;
 
-	if (!CHECK_EQ(engine_interp.compile(code, NULL, &image), 0))
+	if (!CHECK_EQ(engine->compile(code, NULL, &image), 0))
 		return 0;
 	run->image = image;
 	ret = image->entry(ctx, run);
-	engine_interp.free(image);
+	engine->free(image);
 	return ret;
 }
 
@@ -77,7 +96,7 @@ static u64 run_code(const struct code *code, void *ctx, struct run *run)
 		ret_;                                                                              \
 	})
 
-TEST(a_helper_gets_five_arguments)
+ENGINE_TEST(a_helper_gets_five_arguments)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(1, 1), INSN_MOV64_IMM(2, 10),
 		INSN_MOV64_IMM(3, 100), INSN_MOV64_IMM(4, 1000), INSN_MOV64_IMM(5, 10000),
@@ -86,7 +105,7 @@ TEST(a_helper_gets_five_arguments)
 	CHECK_EQ(RUN(p, NULL), 54321);
 }
 
-TEST(a_loop_sums_bytes_of_the_context)
+ENGINE_TEST(a_loop_sums_bytes_of_the_context)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MOV64_REG(2, 1),
 		INSN_ALU64_IMM(BPF_ADD, 2, 4), INSN_LDX_MEM(BPF_B, 3, 1, 0),
@@ -97,15 +116,15 @@ TEST(a_loop_sums_bytes_of_the_context)
 	CHECK_EQ(RUN(p, bytes), 256);
 }
 
-TEST(functions_have_their_own_stack_and_keep_r6_to_r9)
+ENGINE_TEST(functions_have_their_own_stack_and_keep_r6_to_r9)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(6, 7), INSN_ST_MEM(BPF_DW, 10, -8, 5),
-		INSN_CALL_FUNC(3), INSN_LDX_MEM(BPF_DW, 1, 10, -8), INSN_ALU64_REG(BPF_ADD, 0, 1),
-		INSN_JA(3), /* function: */ INSN_MOV64_IMM(6, 1000),
-		INSN_LDX_MEM(BPF_DW, 0, 10, -8), INSN_EXIT(),
-		/* main's end: */ INSN_ALU64_REG(BPF_ADD, 0, 6), INSN_EXIT()};
+		INSN_CALL_FUNC(4), INSN_LDX_MEM(BPF_DW, 1, 10, -8), INSN_ALU64_REG(BPF_ADD, 0, 1),
+		INSN_ALU64_REG(BPF_ADD, 0, 6), INSN_EXIT(),
+		/* function: */ INSN_MOV64_IMM(6, 1000), INSN_LDX_MEM(BPF_DW, 0, 10, -8),
+		INSN_EXIT()};
 	const struct code_subprog subs[] = {
-		{.start = 0, .stack_bytes = 8}, {.start = 6, .stack_bytes = 8}};
+		{.start = 0, .stack_bytes = 8}, {.start = 7, .stack_bytes = 8}};
 	struct code code = code_of(p, ARRAY_SIZE(p));
 	struct run run = {.fuel = -1};
 
@@ -114,7 +133,7 @@ TEST(functions_have_their_own_stack_and_keep_r6_to_r9)
 	CHECK_EQ(run_code(&code, NULL, &run), 0 + 5 + 7);
 }
 
-TEST(a_callback_runs_and_may_stop)
+ENGINE_TEST(a_callback_runs_and_may_stop)
 {
 	u64 cell = 0;
 	const struct insn p[] = {INSN_MOV64_REG(3, 1), INSN_MOV64_IMM(1, 10), INSN_LD_FUNC(2, 1),
@@ -137,7 +156,7 @@ static const struct insn throwing[] = {INSN_CALL_FUNC(2), INSN_MOV64_IMM(0, 1), 
 	INSN_EXIT(), /* exception callback: */ INSN_MOV64_REG(0, 1),
 	INSN_ALU64_IMM(BPF_ADD, 0, 100), INSN_EXIT()};
 
-TEST(a_thrown_value_becomes_the_result)
+ENGINE_TEST(a_thrown_value_becomes_the_result)
 {
 	const struct code_subprog subs[] = {{.start = 0}, {.start = 3}, {.start = 7}};
 	struct code code = code_of(throwing, ARRAY_SIZE(throwing));
@@ -149,7 +168,7 @@ TEST(a_thrown_value_becomes_the_result)
 	CHECK_EQ(run.fault, RUN_OK);
 }
 
-TEST(an_exception_callback_makes_the_result)
+ENGINE_TEST(an_exception_callback_makes_the_result)
 {
 	const struct code_subprog subs[] = {
 		{.start = 0}, {.start = 3}, {.start = 7, .is_exception_cb = true}};
@@ -162,7 +181,7 @@ TEST(an_exception_callback_makes_the_result)
 	CHECK_EQ(run.fault, RUN_OK);
 }
 
-TEST(fuel_ends_an_endless_loop)
+ENGINE_TEST(fuel_ends_an_endless_loop)
 {
 	const struct insn p[] = {
 		INSN_MOV64_IMM(0, 0), INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_JA(-2), INSN_EXIT()};
@@ -178,7 +197,7 @@ TEST(fuel_ends_an_endless_loop)
 	CHECK_EQ(run.fault, RUN_CANCELLED);
 }
 
-TEST(may_goto_ends_a_loop_after_eight_million_rounds)
+ENGINE_TEST(may_goto_ends_a_loop_after_eight_million_rounds)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MAYGOTO(2),
 		INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_JA(-3), INSN_EXIT()};
@@ -200,7 +219,7 @@ static const struct image *tail_target(struct run *run, u64 map, u32 index)
 static const struct run_services services = {.tail_target = tail_target};
 
 /* ctx->count++, then calls itself; falls through with the count when that fails. */
-TEST(the_34th_tail_call_falls_through)
+ENGINE_TEST(the_34th_tail_call_falls_through)
 {
 	const struct insn p[] = {INSN_LDX_MEM(BPF_DW, 6, 1, 0), INSN_ALU64_IMM(BPF_ADD, 6, 1),
 		INSN_STX_MEM(BPF_DW, 1, 6, 0), INSN_MOV64_IMM(2, 0), INSN_MOV64_IMM(3, 1),
@@ -210,16 +229,16 @@ TEST(the_34th_tail_call_falls_through)
 	struct image *image;
 	u64 count = 0;
 
-	REQUIRE_EQ(engine_interp.compile(&code, NULL, &image), 0);
+	REQUIRE_EQ(engine->compile(&code, NULL, &image), 0);
 	programs.slots[0] = NULL;
 	programs.slots[1] = image;
 	run.image = image;
 	CHECK_EQ(image->entry(&count, &run), 34);
 	CHECK_EQ(run.tail_calls, 33);
-	engine_interp.free(image);
+	engine->free(image);
 }
 
-TEST(a_tail_call_from_a_function_returns_to_its_caller)
+ENGINE_TEST(a_tail_call_from_a_function_returns_to_its_caller)
 {
 	const struct insn p[] = {INSN_CALL_FUNC(2), INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_EXIT(),
 		/* function: */ INSN_MOV64_IMM(3, 0), INSN_CALL(INSN_FUNC_TAIL_CALL),
@@ -230,17 +249,17 @@ TEST(a_tail_call_from_a_function_returns_to_its_caller)
 	struct run run = {.fuel = -1, .services = &services};
 	struct image *image;
 
-	REQUIRE_EQ(engine_interp.compile(&target_code, NULL, &image), 0);
+	REQUIRE_EQ(engine->compile(&target_code, NULL, &image), 0);
 	programs.slots[0] = image;
 	code.subprogs = subs;
 	code.subprog_count = 2;
 	CHECK_EQ(run_code(&code, NULL, &run), 51);
 	programs.slots[0] = NULL;
 	CHECK_EQ(run_code(&code, NULL, &run), 1001);
-	engine_interp.free(image);
+	engine->free(image);
 }
 
-TEST(packet_loads_are_big_endian_and_end_the_function_outside)
+ENGINE_TEST(packet_loads_are_big_endian_and_end_the_function_outside)
 {
 	const struct insn p[] = {INSN_MOV64_REG(6, 1), INSN_LD_ABS(BPF_H, 2), INSN_MOV64_REG(7, 0),
 		INSN_MOV64_IMM(1, 1), INSN_LD_IND(BPF_B, 1, 4), INSN_ALU64_REG(BPF_ADD, 0, 7),
@@ -271,6 +290,7 @@ static void note_trip(struct run_guard *guard, const struct run *run, u32 insn, 
 
 TEST(the_guard_stops_an_access_outside)
 {
+	engine = &engine_interp;
 	const struct insn p[] = {
 		INSN_LDX_MEM(BPF_W, 0, 1, 0), INSN_LDX_MEM(BPF_W, 0, 1, 6), INSN_EXIT()};
 	u64 ctx = 5;
@@ -283,7 +303,7 @@ TEST(the_guard_stops_an_access_outside)
 	CHECK_EQ(tripped_at, 1);
 }
 
-TEST(a_probe_load_of_nothing_gives_0)
+ENGINE_TEST(a_probe_load_of_nothing_gives_0)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(1, 64),
 		INSN_RAW(BPF_LDX | INSN_PROBE_MEM | BPF_DW, 0, 1, 0, 0), INSN_EXIT()};
@@ -291,7 +311,7 @@ TEST(a_probe_load_of_nothing_gives_0)
 	CHECK_EQ(RUN(p, NULL), 0);
 }
 
-TEST(what_cannot_be_translated_is_refused)
+ENGINE_TEST(what_cannot_be_translated_is_refused)
 {
 	const struct insn jump_out[] = {INSN_JA(5), INSN_EXIT()};
 	const struct insn into_wide[] = {INSN_JA(1), INSN_LD_IMM64(0, 1), INSN_EXIT()};
@@ -304,7 +324,7 @@ TEST(what_cannot_be_translated_is_refused)
 #define REFUSED(p)                                                                                 \
 	({                                                                                         \
 		struct code c_ = code_of(p, ARRAY_SIZE(p));                                        \
-		CHECK_EQ(engine_interp.compile(&c_, NULL, &image), -EINVAL);                       \
+		CHECK_EQ(engine->compile(&c_, NULL, &image), -EINVAL);                             \
 	})
 	REFUSED(jump_out);
 	REFUSED(into_wide);
@@ -314,7 +334,7 @@ TEST(what_cannot_be_translated_is_refused)
 	REFUSED(half);
 }
 
-TEST(compiling_survives_every_failing_allocation)
+ENGINE_TEST(compiling_survives_every_failing_allocation)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_EXIT()};
 	struct code code = code_of(p, ARRAY_SIZE(p));
@@ -324,12 +344,12 @@ TEST(compiling_survives_every_failing_allocation)
 
 	for (nth = 1;; nth++) {
 		mem_fail_nth(nth);
-		err = engine_interp.compile(&code, NULL, &image);
+		err = engine->compile(&code, NULL, &image);
 		if (!mem_has_failed())
 			break;
 		CHECK_EQ(err, -ENOMEM);
 	}
 	mem_fail_nth(0);
 	CHECK_EQ(err, 0);
-	engine_interp.free(image);
+	engine->free(image);
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Linear-scan register allocation, for any machine with at most 32 integer registers. Each value
+ * gets one place for its whole life: a register, or a slot of the frame.
+ */
+#ifndef JIT_ALLOC_H
+#define JIT_ALLOC_H
+
+#include "jit/ir.h"
+
+struct alloc_target {
+	u32 callee_saved; /* bits of registers */
+	const u8 *order;  /* registers to give out, best first */
+	u32 order_count;
+	const u8 *args; /* registers of call arguments, IR_CALL_ARGS of them */
+	u8 ret;
+	/* Registers that computing a value destroys, beside its own. */
+	u32 (*clobbers)(const struct ir_func *f, const struct ir_val *v);
+	/* Register of parameter n of this function. */
+	u8 (*param)(const struct ir_func *f, u32 n);
+};
+
+struct alloc_result {
+	u32 used;	/* registers given out */
+	u32 slot_count; /* spilled values */
+};
+
+/* usable: bits of the registers of order that may be given out. 0 or -ENOMEM. */
+int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 usable,
+	struct alloc_result *ret_result);
+
+#endif

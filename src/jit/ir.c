@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Making and replacing values. */
+#include "jit/ir.h"
+
+#include "base/log.h"
+
+/* A larger copy of an array of the arena; the old one stays behind until the arena dies. */
+static bool grow(struct ir_func *f, void **data, u32 *cap, u32 len, u32 more, size_t size)
+{
+	u32 new_cap = *cap;
+	void *bigger;
+
+	if (len + more <= *cap)
+		return true;
+	while (new_cap < len + more)
+		new_cap = new_cap ? 2 * new_cap : 64;
+	bigger = arena_alloc(&f->program->arena, new_cap * size);
+	if (!bigger) {
+		f->program->err = -ENOMEM;
+		return false;
+	}
+	if (len)
+		memcpy(bigger, *data, len * size);
+	*data = bigger;
+	*cap = new_cap;
+	return true;
+}
+
+u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b)
+{
+	u32 old_cap = f->val_cap, cap = f->val_cap, v = f->val_count;
+
+	if (!grow(f, (void **)&f->vals, &cap, v, 1, sizeof(*f->vals)))
+		return 0;
+	if (cap != old_cap && !grow(f, (void **)&f->replaced, &f->val_cap, v, cap - v, sizeof(u32)))
+		return 0;
+	f->val_count++;
+	f->replaced[v] = v;
+	f->vals[v] = (struct ir_val){
+		.op = (u8)op,
+		.w = 64,
+		.bits = 64,
+		.a = a,
+		.b = b,
+		.block = f->block,
+		.epoch = f->epoch,
+		.reg = -1,
+		.hint = 0xff,
+	};
+	return v;
+}
+
+u32 ir_new_args(struct ir_func *f, u32 count)
+{
+	u32 at = f->arg_count;
+
+	if (!grow(f, (void **)&f->args, &f->arg_cap, at, count, sizeof(u32)))
+		return 0;
+	memset(&f->args[at], 0, count * sizeof(u32));
+	f->arg_count += count;
+	return at;
+}
+
+u32 ir_resolve(struct ir_func *f, u32 v)
+{
+	u32 end = v;
+
+	while (f->replaced[end] != end)
+		end = f->replaced[end];
+	while (f->replaced[v] != end) {
+		u32 next = f->replaced[v];
+
+		f->replaced[v] = end;
+		v = next;
+	}
+	return end;
+}
+
+void ir_replace(struct ir_func *f, u32 v, u32 with)
+{
+	with = ir_resolve(f, with);
+	if (with != v)
+		f->replaced[v] = with;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The intermediate form of the JITs: each function as numbered values in static single assignment
+ * form, in blocks that keep the order of the BPF program.
+ *
+ * A value is 64 bits wide. Operations with w == 32 look at the low halves of their operands and
+ * give a zero-extended result. Values stand in the order in which they are computed, those of a
+ * block together; the last one of each block is its IR_END, which stands for the terminator. Value
+ * 0 is no value. What a pass replaced is found through ir_resolve().
+ *
+ * Memory that runs out sets ir_program.err; whatever is made from then on is value 0.
+ */
+#ifndef JIT_IR_H
+#define JIT_IR_H
+
+#include "base/arena.h"
+#include "runtime/image.h"
+
+enum {
+	IR_REGS = 10,	  /* r0 to r9 are variables; r10 is a constant address */
+	IR_MAX_VARS = 64, /* registers, and stack slots that became variables */
+	IR_RUN_ARG = 5,	  /* the run, among the parameters of a function */
+	IR_CALL_ARGS = 6,
+	IR_STACK_WORDS = 136, /* of 4 bytes: more than the deepest frame */
+};
+
+enum ir_op {
+	IR_NONE, /* deleted */
+	IR_UNDEF,
+	IR_CONST, /* imm */
+	IR_FRAME, /* the end of the BPF stack: r10 */
+	IR_PARAM, /* imm: 0 to 4 for r1 to r5, IR_RUN_ARG */
+	IR_PHI,	  /* one argument for each predecessor */
+	IR_ADD,	  /* these: a, b */
+	IR_SUB,
+	IR_MUL,
+	IR_AND,
+	IR_OR,
+	IR_XOR,
+	IR_SHL,
+	IR_SHR,
+	IR_SAR,
+	IR_ROL,
+	IR_UDIV,
+	IR_UMOD,
+	IR_SDIV,
+	IR_SMOD,
+	IR_NEG,	   /* a */
+	IR_ZEXT,   /* low size bytes of a */
+	IR_SEXT,   /* low size bytes of a, sign-extended to w bits */
+	IR_BSWAP,  /* low size bytes of a, swapped */
+	IR_LEA,	   /* a + (b << scale) + disp */
+	IR_SELECT, /* if a cond b (w bits): c, else args[0] */
+	IR_LOAD,   /* size bytes at a + (b << scale) + disp */
+	IR_LOADSX,
+	IR_STORE,     /* c to there */
+	IR_ATOMIC,    /* imm: enum insn_do; c the operand, args[0] what CMPXCHG compares with */
+	IR_ACQUIRE,   /* as IR_LOAD */
+	IR_RELEASE,   /* as IR_STORE */
+	IR_CALL,      /* imm: address; args */
+	IR_CALL_FUNC, /* imm: index of the function; args */
+	/*
+	 * args: context, run, index; imm: address of the tail_table. Without a table (0) a is the
+	 * image to go to, or NULL.
+	 */
+	IR_TAIL_CALL,
+	IR_PACKET,    /* args: context, offset, run; size; outside the packet the function ends */
+	IR_FUNC_ADDR, /* imm: index of the function */
+	IR_FENCE,
+	IR_FUEL,  /* args: run; ends the function when the run must stop */
+	IR_CHECK, /* args: run; ends the function when run->fault is set */
+	IR_END,
+	IR_OP_COUNT,
+};
+
+/* Conditions of branches and selections; neighbours are opposites. */
+enum ir_cond {
+	IR_EQ,
+	IR_NE,
+	IR_ULT,
+	IR_UGE,
+	IR_ULE,
+	IR_UGT,
+	IR_SLT,
+	IR_SGE,
+	IR_SLE,
+	IR_SGT,
+	IR_CLEAR, /* (a & b) == 0 */
+	IR_SET,
+};
+
+#define IR_COND_NOT(cond) ((enum ir_cond)((cond) ^ 1))
+
+enum ir_flags {
+	IR_FOLDED = 1, /* computed by its only user, in place */
+	IR_EFFECT = 2, /* stays even when nobody uses the result */
+	IR_NO_REG = 4, /* has no place of its own: constants that fit an instruction */
+};
+
+struct ir_val {
+	u8 op;	  /* enum ir_op */
+	u8 w;	  /* 32 or 64 */
+	u8 size;  /* bytes of memory, or of what is extended */
+	u8 bits;  /* the value is below 2^bits */
+	u8 cond;  /* of IR_SELECT */
+	u8 scale; /* of an address: 0 to 3 */
+	u8 flags; /* enum ir_flags */
+	u32 arg_count;
+	u32 a, b, c;
+	s32 disp;
+	u64 imm;
+	u32 args; /* index into ir_func.args */
+	u32 uses;
+	u32 block;
+	u32 epoch; /* how many stores came before it */
+	u32 bytes; /* index into ir_func.bytes, or 0 (ir_bytes.c) */
+	/* Where it lives (alloc.c). */
+	s8 reg;	  /* machine register, or -1 */
+	u8 hint;  /* machine register that would be good, or 0xff */
+	u16 slot; /* number of its spill slot, when reg < 0 */
+};
+
+/* Which bytes of memory make up a value (ir_bytes.c). */
+struct ir_bytes {
+	u32 base;
+	u32 epoch;
+	s32 le, be; /* displacement of the byte that is the value's lowest one, in either order */
+	u8 mask;    /* bytes of the value that come from memory; the others are 0 */
+	bool may_be_le, may_be_be;
+};
+
+enum ir_term {
+	IR_TERM_JUMP,
+	IR_TERM_BRANCH, /* a cond b, w bits: succ[0], else succ[1] */
+	IR_TERM_RETURN, /* a */
+	IR_TERM_MAY_GOTO,
+	IR_TERM_TRAP, /* never reached */
+};
+
+struct ir_block {
+	u32 first_insn, end_insn;
+	u32 first, end; /* values; end is one past IR_END */
+	u8 term;	/* enum ir_term */
+	u8 cond, w;
+	bool is_reachable, is_built, is_loop_head;
+	u8 loop_depth;
+	u32 a, b;
+	u32 succ[2];
+	u32 succ_count;
+	u32 preds, pred_count;		 /* index into ir_func.preds */
+	u64 live_in, live_out, use, def; /* variables */
+	u32 *vars; /* what they are at the end of the block; ir_func.var_count of them */
+};
+
+struct ir_func {
+	struct ir_program *program;
+	u32 index, first_insn, end_insn;
+	struct ir_block *blocks;
+	u32 block_count;
+	u32 *preds;			 /* block numbers */
+	u32 var_count;			 /* registers first */
+	s8 var_of_word[IR_STACK_WORDS];	 /* by distance below r10; -1 = memory */
+	u8 size_of_word[IR_STACK_WORDS]; /* bytes of the access that starts there */
+	struct ir_val *vals;
+	u32 val_count, val_cap;
+	u32 *replaced; /* by value: what stands for it now, or itself; as long as vals */
+	u32 *args;
+	u32 arg_count, arg_cap;
+	struct ir_bytes *bytes;
+	u32 bytes_count, bytes_cap;
+	u32 stack_bytes; /* of the BPF stack that stays memory; 0 = none */
+	u32 entry_live;	 /* bits: registers that callers must pass */
+	u32 frame, run;	 /* values */
+	u32 block;	 /* being built */
+	u32 epoch;
+	u32 const_cache[16];
+	bool has_calls, has_may_goto, has_tail_call, is_visited;
+	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
+};
+
+struct ir_program {
+	const struct code *code;
+	const struct image *image; /* being made */
+	struct arena arena;
+	struct insn_decoded *insns; /* by instruction */
+	u32 *block_of_insn;	    /* within the function; UINT32_MAX = no start of a block */
+	struct ir_func *funcs;
+	u32 func_count;
+	s32 exception_cb;   /* function, or -1 */
+	bool checks_faults; /* calls may end the run */
+	bool needs_run;	    /* some instruction needs the run, so all functions pass it on */
+	int err;
+};
+
+/* ir.c */
+u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b);
+u32 ir_new_args(struct ir_func *f, u32 count); /* index into f->args; zeroed */
+u32 ir_resolve(struct ir_func *f, u32 v);
+void ir_replace(struct ir_func *f, u32 v, u32 with);
+/* Calls visit(arg, pointer to the operand) for each operand of a value. */
+#define IR_FOR_EACH_OPERAND(f, val, p, code)                                                       \
+	do {                                                                                       \
+		u32 *p, i_;                                                                        \
+                                                                                                   \
+		if ((val)->a) {                                                                    \
+			p = &(val)->a;                                                             \
+			code;                                                                      \
+		}                                                                                  \
+		if ((val)->b) {                                                                    \
+			p = &(val)->b;                                                             \
+			code;                                                                      \
+		}                                                                                  \
+		if ((val)->c) {                                                                    \
+			p = &(val)->c;                                                             \
+			code;                                                                      \
+		}                                                                                  \
+		for (i_ = 0; i_ < (val)->arg_count; i_++) {                                        \
+			p = &(f)->args[(val)->args + i_];                                          \
+			if (*p)                                                                    \
+				code;                                                              \
+		}                                                                                  \
+	} while (0)
+void ir_dump(const struct ir_func *f, struct log *log);
+
+static inline struct ir_val *ir_val(struct ir_func *f, u32 v)
+{
+	return &f->vals[v];
+}
+
+static inline bool ir_is_const(const struct ir_func *f, u32 v)
+{
+	return f->vals[v].op == IR_CONST;
+}
+
+static inline bool ir_fits_s32(u64 v)
+{
+	return (s64)v == (s32)v;
+}
+
+static inline u8 ir_bits_of(u64 v)
+{
+	return v ? (u8)(64 - __builtin_clzll(v)) : 1;
+}
+
+/* ir_fold.c: values that simplify themselves while they are made. */
+u32 ir_const(struct ir_func *f, u64 imm);
+u32 ir_alu(struct ir_func *f, enum ir_op op, u8 w, u32 a, u32 b);
+u32 ir_zext(struct ir_func *f, u8 size, u32 a);
+u32 ir_sext(struct ir_func *f, u8 size, u8 w, u32 a);
+u32 ir_bswap(struct ir_func *f, u8 size, u32 a);
+/* A memory operation at a + disp. */
+u32 ir_mem(struct ir_func *f, enum ir_op op, u8 size, u32 a, s64 disp);
+/* What matters of v when only its low half is read. */
+u32 ir_low32(struct ir_func *f, u32 v);
+
+/* ir_bytes.c: wide loads out of narrow ones. */
+void ir_bytes_load(struct ir_func *f, u32 load);
+void ir_bytes_shift(struct ir_func *f, u32 v, u32 a, u32 count);
+u32 ir_bytes_or(struct ir_func *f, u8 w, u32 a, u32 b); /* 0 = nothing better than an OR */
+
+/* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
+int ir_find_blocks(struct ir_func *f);
+void ir_live_vars(struct ir_func *f);
+void ir_find_slots(struct ir_func *f);
+u64 ir_insn_reads(struct ir_func *f, const struct insn_decoded *insn); /* variables */
+u64 ir_insn_writes(struct ir_func *f, const struct insn_decoded *insn);
+s32 ir_slot_var(const struct ir_func *f, const struct insn_decoded *insn); /* -1 = none */
+int ir_build(const struct code *code, const struct image *image, struct ir_program *ret_program);
+int ir_build_func(struct ir_func *f);
+void ir_release(struct ir_program *program);
+
+/* Passes; each over one function. */
+void pass_phi(struct ir_func *f);
+void pass_bits(struct ir_func *f);
+void pass_select(struct ir_func *f);
+void pass_dce(struct ir_func *f);
+void pass_address(struct ir_func *f);
+
+#endif

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The blocks of a function, and which variables are live at their ends. Blocks keep the order of
+ * the program; those that nothing reaches get no values.
+ */
+#include "jit/ir.h"
+
+static bool ends_block(const struct insn_decoded *d)
+{
+	switch (d->desc->family) {
+	case INSN_FAMILY_JA:
+	case INSN_FAMILY_JCC:
+	case INSN_FAMILY_MAY_GOTO:
+	case INSN_FAMILY_EXIT: return true;
+	default: return false;
+	}
+}
+
+/* Instruction that a jump at insn goes to; verified, but checked again. */
+static s64 jump_target(const struct ir_func *f, u32 insn)
+{
+	const struct insn_decoded *d = &f->program->insns[insn];
+
+	return (s64)insn + 1 + (d->kind == INSN_KIND_JA32 ? d->imm : d->off);
+}
+
+static int mark_starts(struct ir_func *f, u32 *ret_count)
+{
+	struct ir_program *p = f->program;
+	u32 i, count = 0;
+
+	p->block_of_insn[f->first_insn] = 0;
+	f->has_entry_block = false;
+	for (i = f->first_insn; i < f->end_insn; i += p->insns[i].slots) {
+		const struct insn_decoded *d = &p->insns[i];
+		s64 to;
+
+		if (!ends_block(d))
+			continue;
+		if (i + 1 < f->end_insn)
+			p->block_of_insn[i + 1] = 0;
+		if (d->desc->family == INSN_FAMILY_EXIT)
+			continue;
+		to = jump_target(f, i);
+		if (to < f->first_insn || to >= f->end_insn || !p->insns[to].slots)
+			return -EINVAL;
+		p->block_of_insn[to] = 0;
+		f->has_entry_block |= to == f->first_insn;
+	}
+	count = f->has_entry_block;
+	for (i = f->first_insn; i < f->end_insn; i++) {
+		if (p->block_of_insn[i] == 0)
+			p->block_of_insn[i] = count++;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static int set_successors(struct ir_func *f, u32 block)
+{
+	struct ir_program *p = f->program;
+	struct ir_block *b = &f->blocks[block];
+	u32 last = b->end_insn - 1;
+	const struct insn_decoded *d;
+
+	if (f->has_entry_block && block == 0) {
+		b->term = IR_TERM_JUMP;
+		b->succ[b->succ_count++] = 1;
+		return 0;
+	}
+	if (!p->insns[last].slots)
+		last--; /* the second half of a wide immediate */
+	d = &p->insns[last];
+	b->succ_count = 0;
+	b->term = IR_TERM_JUMP;
+	switch (d->desc->family) {
+	case INSN_FAMILY_EXIT: b->term = IR_TERM_RETURN; return 0;
+	case INSN_FAMILY_JCC:
+		b->term = IR_TERM_BRANCH;
+		b->succ[b->succ_count++] = p->block_of_insn[jump_target(f, last)];
+		break;
+	case INSN_FAMILY_MAY_GOTO:
+		b->term = IR_TERM_MAY_GOTO;
+		f->has_may_goto = true;
+		b->succ[b->succ_count++] = p->block_of_insn[jump_target(f, last)];
+		break;
+	case INSN_FAMILY_JA:
+		b->succ[b->succ_count++] = p->block_of_insn[jump_target(f, last)];
+		return 0;
+	default: break;
+	}
+	if (b->end_insn == f->end_insn) {
+		if (b->succ_count)
+			return -EINVAL; /* a branch whose other way leads out of the function */
+		b->term = IR_TERM_TRAP;
+		return 0;
+	}
+	b->succ[b->succ_count++] = block + 1;
+	if (b->succ_count == 2 && b->succ[0] == b->succ[1]) {
+		b->term = IR_TERM_JUMP;
+		b->succ_count = 1;
+	}
+	return 0;
+}
+
+static int mark_reachable(struct ir_func *f)
+{
+	u32 *stack = arena_calloc(&f->program->arena, f->block_count + 1, 2 * sizeof(u32));
+	u32 depth = 0;
+
+	if (!stack)
+		return -ENOMEM;
+	stack[depth++] = 0;
+	f->blocks[0].is_reachable = true;
+	while (depth) {
+		struct ir_block *b = &f->blocks[stack[--depth]];
+		u32 i;
+
+		for (i = 0; i < b->succ_count; i++) {
+			struct ir_block *s = &f->blocks[b->succ[i]];
+
+			s->pred_count++;
+			if (!s->is_reachable) {
+				s->is_reachable = true;
+				stack[depth++] = b->succ[i];
+			}
+		}
+	}
+	return 0;
+}
+
+static int set_predecessors(struct ir_func *f)
+{
+	u32 i, k, total = 0;
+
+	for (i = 0; i < f->block_count; i++) {
+		f->blocks[i].preds = total;
+		total += f->blocks[i].pred_count;
+		f->blocks[i].pred_count = 0;
+	}
+	f->preds = arena_calloc(&f->program->arena, total + 1, sizeof(u32));
+	if (!f->preds)
+		return -ENOMEM;
+	for (i = 0; i < f->block_count; i++) {
+		const struct ir_block *b = &f->blocks[i];
+
+		if (!b->is_reachable)
+			continue;
+		for (k = 0; k < b->succ_count; k++) {
+			struct ir_block *s = &f->blocks[b->succ[k]];
+
+			f->preds[s->preds + s->pred_count++] = i;
+		}
+	}
+	return 0;
+}
+
+/* A jump backwards from j to h makes h..j a loop, which is what compilers emit. */
+static void set_loops(struct ir_func *f)
+{
+	u32 i, k, b;
+
+	for (i = 0; i < f->block_count; i++) {
+		for (k = 0; k < f->blocks[i].succ_count; k++) {
+			u32 head = f->blocks[i].succ[k];
+
+			if (head > i || !f->blocks[i].is_reachable)
+				continue;
+			f->blocks[head].is_loop_head = true;
+			for (b = head; b <= i; b++) {
+				if (f->blocks[b].loop_depth < 4)
+					f->blocks[b].loop_depth++;
+			}
+		}
+	}
+}
+
+int ir_find_blocks(struct ir_func *f)
+{
+	u32 i, block = 0;
+	int err = mark_starts(f, &f->block_count);
+
+	if (err)
+		return err;
+	f->blocks = arena_calloc(&f->program->arena, f->block_count, sizeof(*f->blocks));
+	if (!f->blocks)
+		return -ENOMEM;
+	f->blocks[0].first_insn = f->blocks[0].end_insn = f->first_insn;
+	for (i = f->first_insn; i < f->end_insn; i++) {
+		if (f->program->block_of_insn[i] == UINT32_MAX)
+			continue;
+		block = f->program->block_of_insn[i];
+		f->blocks[block].first_insn = i;
+		if (block)
+			f->blocks[block - 1].end_insn = i;
+	}
+	f->blocks[block].end_insn = f->end_insn;
+	for (i = 0; i < f->block_count && !err; i++)
+		err = set_successors(f, i);
+	if (!err)
+		err = mark_reachable(f);
+	if (!err)
+		err = set_predecessors(f);
+	if (!err)
+		set_loops(f);
+	return err;
+}
+
+static u64 uses_to_vars(u8 uses, const struct insn_decoded *d)
+{
+	u64 vars = 0;
+
+	if ((uses & INSN_USES_DST) && d->dst < IR_REGS)
+		vars |= 1ull << d->dst;
+	if ((uses & INSN_USES_SRC) && d->src < IR_REGS)
+		vars |= 1ull << d->src;
+	if (uses & INSN_USES_R0)
+		vars |= 1;
+	if (uses & INSN_USES_R6)
+		vars |= 1 << 6;
+	if (uses & INSN_USES_ARGS)
+		vars |= 0x3e;
+	return vars;
+}
+
+u64 ir_insn_reads(struct ir_func *f, const struct insn_decoded *d)
+{
+	const struct ir_program *p = f->program;
+	u64 reads = uses_to_vars(d->desc->reads, d);
+	s32 var;
+
+	switch (d->desc->operation) {
+	case INSN_DO_CALL_FUNC: {
+		u32 callee;
+
+		for (callee = 0; callee < p->func_count; callee++) {
+			if (p->funcs[callee].first_insn == (u32)(d - p->insns) + 1 + (u32)d->imm)
+				return p->funcs[callee].entry_live & 0x3e;
+		}
+		return reads;
+	}
+	case INSN_DO_TAIL_CALL: return 0xe;
+	case INSN_DO_LOAD: var = ir_slot_var(f, d); return var >= 0 ? reads | 1ull << var : reads;
+	default: return reads;
+	}
+}
+
+u64 ir_insn_writes(struct ir_func *f, const struct insn_decoded *d)
+{
+	u64 writes = uses_to_vars(d->desc->writes, d);
+
+	if (d->desc->operation == INSN_DO_STORE) {
+		s32 var = ir_slot_var(f, d);
+
+		if (var >= 0)
+			writes |= 1ull << var;
+	}
+	if (d->desc->operation == INSN_DO_TAIL_CALL)
+		writes &=
+			0x3e; /* when it falls through r0 has a value of its own: none is defined */
+	return writes;
+}
+
+void ir_live_vars(struct ir_func *f)
+{
+	u32 i, k;
+	bool is_changed = true;
+
+	for (i = 0; i < f->block_count; i++) {
+		struct ir_block *b = &f->blocks[i];
+		u32 insn;
+
+		b->use = b->def = b->live_in = 0;
+		for (insn = b->first_insn; insn < b->end_insn; insn++) {
+			const struct insn_decoded *d = &f->program->insns[insn];
+
+			if (!d->slots)
+				continue;
+			b->use |= ir_insn_reads(f, d) & ~b->def;
+			b->def |= ir_insn_writes(f, d);
+		}
+	}
+	while (is_changed) {
+		is_changed = false;
+		for (i = f->block_count; i-- > 0;) {
+			struct ir_block *b = &f->blocks[i];
+			u64 in;
+
+			b->live_out = 0;
+			for (k = 0; k < b->succ_count; k++)
+				b->live_out |= f->blocks[b->succ[k]].live_in;
+			in = b->use | (b->live_out & ~b->def);
+			is_changed |= in != b->live_in;
+			b->live_in = in;
+		}
+	}
+}

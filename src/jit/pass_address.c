@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What the machine does for free: additions inside addresses, loads as operands, narrow operations
+ * where the upper halves are known to be zero.
+ *
+ * Needs: pass_bits, pass_dce. Keeps: order, blocks. Breaks: uses of what was folded away.
+ */
+#include "jit/ir.h"
+
+static bool is_memory(const struct ir_val *v)
+{
+	return v->op == IR_LOAD || v->op == IR_LOADSX || v->op == IR_STORE || v->op == IR_ATOMIC ||
+		v->op == IR_ACQUIRE || v->op == IR_RELEASE;
+}
+
+static void drop(struct ir_func *f, u32 v)
+{
+	f->vals[v].op = IR_NONE;
+	f->vals[v].a = f->vals[v].b = f->vals[v].c = 0;
+	f->vals[v].flags = 0;
+	f->vals[v].uses = 0;
+}
+
+/* b << 1, 2 or 3 used once becomes part of the address. */
+static void fold_scale(struct ir_func *f, struct ir_val *v)
+{
+	u32 shl = v->b;
+	const struct ir_val *s = &f->vals[shl];
+
+	if (s->op != IR_SHL || s->w != 64 || s->uses != 1 || s->block != v->block ||
+		!ir_is_const(f, s->b) || f->vals[s->b].imm > 3)
+		return;
+	v->scale = (u8)f->vals[s->b].imm;
+	v->b = s->a;
+	drop(f, shl);
+}
+
+static void swap_operands(struct ir_val *v)
+{
+	u32 t = v->a;
+
+	v->a = v->b;
+	v->b = t;
+}
+
+/* A sum used once, as a base: its halves become base and index. */
+static void fold_index(struct ir_func *f, struct ir_val *v)
+{
+	u32 add = v->a;
+	const struct ir_val *s = &f->vals[add];
+
+	if (v->b || s->op != IR_ADD || s->w != 64 || s->uses != 1 || s->block != v->block)
+		return;
+	if (ir_is_const(f, s->b)) {
+		if (!ir_fits_s32((u64)v->disp + f->vals[s->b].imm))
+			return;
+		v->disp += (s32)f->vals[s->b].imm;
+		v->a = s->a;
+		drop(f, add);
+		fold_index(f, v);
+		return;
+	}
+	v->a = s->a;
+	v->b = s->b;
+	drop(f, add);
+	if (f->vals[v->b].op == IR_FRAME ||
+		(f->vals[v->a].op == IR_SHL && f->vals[v->b].op != IR_SHL))
+		swap_operands(v);
+	fold_scale(f, v);
+}
+
+/* x + (y << n) with a shift used once, as one lea. */
+static void form_lea(struct ir_func *f, struct ir_val *v)
+{
+	if (v->op != IR_ADD || ir_is_const(f, v->b))
+		return;
+	if (f->vals[v->a].op == IR_SHL && f->vals[v->b].op != IR_SHL)
+		swap_operands(v);
+	if (v->w == 64 && f->vals[v->b].op == IR_SHL) {
+		fold_scale(f, v);
+		if (v->scale)
+			v->op = IR_LEA;
+	}
+}
+
+static void narrow(struct ir_func *f, struct ir_val *v)
+{
+	const struct ir_val *a = &f->vals[v->a], *b = &f->vals[v->b];
+
+	if (v->w != 64 || v->bits > 32)
+		return;
+	switch (v->op) {
+	case IR_ADD:
+	case IR_MUL:
+	case IR_OR:
+	case IR_XOR:
+	case IR_AND: v->w = 32; break;
+	case IR_SHL:
+		if (ir_is_const(f, v->b) && b->imm < 32)
+			v->w = 32;
+		break;
+	case IR_SHR:
+		if (a->bits <= 32 && ir_is_const(f, v->b) && b->imm < 32)
+			v->w = 32;
+		break;
+	case IR_UDIV:
+	case IR_UMOD:
+		if (a->bits <= 32 && b->bits <= 32)
+			v->w = 32;
+		break;
+	default: break;
+	}
+}
+
+static bool is_unsigned(u8 cond)
+{
+	return cond <= IR_UGT || cond >= IR_CLEAR;
+}
+
+static void narrow_branch(struct ir_func *f, struct ir_block *b)
+{
+	u8 most = MAX(f->vals[b->a].bits, f->vals[b->b].bits);
+
+	if (b->term != IR_TERM_BRANCH || b->w == 32)
+		return;
+	if (most <= 31 || (most == 32 && is_unsigned(b->cond)))
+		b->w = 32;
+	else if (b->cond >= IR_CLEAR && MIN(f->vals[b->a].bits, f->vals[b->b].bits) <= 32)
+		b->w = 32;
+	f->vals[b->end - 1].w = b->w;
+}
+
+static bool can_fold_load(const struct ir_func *f, u32 load, const struct ir_val *user, u8 bytes)
+{
+	const struct ir_val *l = &f->vals[load];
+
+	return l->op == IR_LOAD && l->uses == 1 && l->size == bytes && l->block == user->block &&
+		l->epoch == user->epoch;
+}
+
+static void fold_load(struct ir_func *f, struct ir_val *v)
+{
+	switch (v->op) {
+	case IR_ADD:
+	case IR_AND:
+	case IR_OR:
+	case IR_XOR:
+	case IR_MUL:
+		if (can_fold_load(f, v->a, v, v->w / 8) && !ir_is_const(f, v->b) &&
+			!can_fold_load(f, v->b, v, v->w / 8))
+			swap_operands(v);
+		FALLTHROUGH;
+	case IR_SUB:
+		if (can_fold_load(f, v->b, v, v->w / 8) && v->a != v->b)
+			f->vals[v->b].flags |= IR_FOLDED;
+		break;
+	default: break;
+	}
+}
+
+/* A comparison of memory with a constant or a register. */
+static void fold_compare(struct ir_func *f, struct ir_block *b)
+{
+	struct ir_val *end = &f->vals[b->end - 1];
+	struct ir_val *a = &f->vals[b->a], *c = &f->vals[b->b];
+	u8 bytes = b->w / 8;
+
+	if (b->term != IR_TERM_BRANCH || b->a == b->b || b->cond >= IR_CLEAR)
+		return;
+	if (ir_is_const(f, b->b) && is_unsigned(b->cond) && a->op == IR_LOAD && a->size < bytes &&
+		c->imm >> (8 * a->size) == 0 && a->size <= 2)
+		bytes = a->size;
+	if (can_fold_load(f, b->a, end, bytes)) {
+		a->flags |= IR_FOLDED;
+		b->w = (u8)(8 * bytes);
+	} else if (can_fold_load(f, b->b, end, bytes)) {
+		c->flags |= IR_FOLDED;
+	}
+}
+
+void pass_address(struct ir_func *f)
+{
+	u32 v, i;
+
+	for (v = f->val_count - 1; v > 0; v--) {
+		struct ir_val *val = &f->vals[v];
+
+		if (is_memory(val))
+			fold_index(f, val);
+		else
+			form_lea(f, val);
+	}
+	for (v = 1; v < f->val_count; v++) {
+		narrow(f, &f->vals[v]);
+		fold_load(f, &f->vals[v]);
+	}
+	for (i = 0; i < f->block_count; i++) {
+		if (!f->blocks[i].is_reachable)
+			continue;
+		narrow_branch(f, &f->blocks[i]);
+		fold_compare(f, &f->blocks[i]);
+	}
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From values to x86-64 code, one file for each class: lower_alu.c, lower_mem.c, lower_call.c;
+ * lower.c walks the blocks, frame.c enters and leaves functions, moves.c moves many at once.
+ *
+ * Functions follow the System V convention: r1 to r5 arrive in rdi, rsi, rdx, rcx and r8, the run
+ * in r9, the result leaves in rax. The entry function gets the context in rdi and the run in rsi.
+ * r11 is never given to a value; r10 only where nothing lives in memory and nothing needs two.
+ */
+#ifndef JIT_X86_64_LOWER_H
+#define JIT_X86_64_LOWER_H
+
+#include "jit/alloc.h"
+#include "jit/ir.h"
+#include "jit/x86_64/emit.h"
+
+enum {
+	LOWER_SCRATCH = X86_R11,  /* sources that are in memory or constants */
+	LOWER_SCRATCH2 = X86_R10, /* results that belong in memory, when there are any */
+};
+
+struct lower {
+	struct x86_buf *b;
+	struct ir_program *p;
+	struct ir_func *f;
+	struct alloc_result alloc;
+	u32 func_labels; /* first of ir_program.func_count labels */
+	u32 block_labels;
+	u32 exit_label, fault_label, zero_label;
+	bool is_exit_bound, uses_fault, uses_zero;
+	u32 saved;			      /* callee-saved registers to save */
+	s32 frame_bytes;		      /* below the saved registers */
+	s32 spill_at, may_goto_at, stack_end; /* offsets from rsp */
+	bool has_bmi2, has_movbe;
+	/* The flags say how this register compares with 0, as long as nothing is appended. */
+	u32 flags_at;
+	u8 flags_reg, flags_w;
+	u32 out_of_fuel_label, cancelled_label;
+	bool uses_fuel;
+};
+
+/* A place to move from or to. */
+enum lower_place { PLACE_REG, PLACE_SLOT, PLACE_CONST, PLACE_FRAME, PLACE_FUNC };
+
+struct lower_move {
+	u8 dst_kind, src_kind; /* enum lower_place */
+	u8 w;
+	u32 dst, src; /* register, slot or function */
+	u64 imm;
+};
+
+enum { LOWER_MAX_MOVES = IR_MAX_VARS + 8 };
+
+/* lower.c */
+int lower_func(struct lower *l);
+bool lower_is_spilled(const struct lower *l, u32 v);
+struct x86_mem lower_slot(const struct lower *l, u32 v);
+/* A register that holds v: its own, or scratch after loading it. */
+u8 lower_src(struct lower *l, u32 v, u8 scratch);
+/* Puts v into dst. */
+void lower_load_into(struct lower *l, u8 dst, u32 v, u8 w);
+u8 lower_dst(const struct lower *l, u32 v);
+void lower_store_dst(struct lower *l, u32 v, u8 reg);
+bool lower_small_const(const struct lower *l, u32 v, u8 w, s32 *ret_imm);
+void lower_set_flags(struct lower *l, u8 reg, u8 w);
+/* Compares a with b; the condition to branch on. */
+enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond cond);
+
+/* lower_alu.c */
+void lower_alu(struct lower *l, u32 v);
+void lower_divide(struct lower *l, u32 v);
+void lower_convert(struct lower *l, u32 v);
+void lower_select(struct lower *l, u32 v);
+
+/* lower_mem.c */
+struct x86_mem lower_address(struct lower *l, u32 v);
+bool lower_mem_uses(struct x86_mem m, u8 reg);
+void lower_memory(struct lower *l, u32 v);
+void lower_atomic(struct lower *l, u32 v);
+
+/* lower_call.c */
+void lower_call(struct lower *l, u32 v);
+void lower_tail_call(struct lower *l, u32 v);
+void lower_packet(struct lower *l, u32 v);
+void lower_fuel(struct lower *l, u32 v);
+void lower_check(struct lower *l, u32 v);
+
+/* moves.c: all at once, as if every source were read before any destination is written. */
+void lower_moves(struct lower *l, struct lower_move *moves, u32 count);
+void lower_move_src(const struct lower *l, u32 v, struct lower_move *ret_move);
+
+/* frame.c */
+void frame_enter(struct lower *l);
+void frame_leave(struct lower *l); /* all but the ret */
+void frame_exits(struct lower *l);
+
+extern const struct alloc_target x86_alloc_target;
+bool x86_needs_two_scratch(const struct ir_func *f, bool has_bmi2);
+
+#endif

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Calls of helpers, kernel functions and functions of the program; tail calls; ways out. */
+#include "jit/x86_64/lower.h"
+
+#include "runtime/interp.h"
+
+static const u8 arg_regs[] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9};
+
+static struct x86_mem run_field(u8 run, size_t offset)
+{
+	return (struct x86_mem){run, X86_NO_REG, 0, (s32)offset};
+}
+
+/* Moves arguments to the registers that are their places. */
+static void pass(struct lower *l, const struct ir_val *val, const u8 *regs, u32 count)
+{
+	struct lower_move moves[IR_CALL_ARGS];
+	u32 i, n = 0;
+
+	for (i = 0; i < count; i++) {
+		u32 arg = l->f->args[val->args + i];
+
+		if (!arg || l->f->vals[arg].op == IR_UNDEF)
+			continue;
+		lower_move_src(l, arg, &moves[n]);
+		moves[n].dst_kind = PLACE_REG;
+		moves[n].dst = regs[i];
+		n++;
+	}
+	lower_moves(l, moves, n);
+}
+
+void lower_call(struct lower *l, u32 v)
+{
+	const struct ir_val *val = &l->f->vals[v];
+
+	pass(l, val, arg_regs, val->arg_count);
+	if (val->op == IR_CALL)
+		x86_call(l->b, val->imm);
+	else
+		x86_call_label(l->b, l->func_labels + (u32)val->imm);
+	if (val->uses)
+		lower_store_dst(l, v, X86_RAX);
+}
+
+static u64 packet_or_minus_1(u64 ctx, u64 off, u64 size, struct run *run)
+{
+	u64 value;
+
+	return run_load_packet(run, ctx, (s32)off, (u32)size, &value) ? value : UINT64_MAX;
+}
+
+void lower_packet(struct lower *l, u32 v)
+{
+	static const u8 regs[] = {X86_RDI, X86_RSI, X86_RCX};
+	const struct ir_val *val = &l->f->vals[v];
+
+	pass(l, val, regs, 3);
+	x86_mov_ri(l->b, X86_RDX, val->size);
+	x86_call(l->b, (u64)(uintptr_t)packet_or_minus_1);
+	x86_alu_ri(l->b, X86_CMP, 64, X86_RAX, -1);
+	x86_jump(l->b, X86_E, l->zero_label);
+	l->uses_zero = true;
+	if (val->uses)
+		lower_store_dst(l, v, X86_RAX);
+}
+
+/* rax = the image to go to, from the table of a known map; leaves for `out` when there is none. */
+static void find_target(struct lower *l, const struct tail_table *table, u32 out)
+{
+	x86_alu_mi(l->b, X86_CMP, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)),
+		INTERP_MAX_TAIL_CALLS);
+	x86_jump(l->b, X86_AE, out);
+	x86_mov_ri(l->b, X86_RCX, (u64)(uintptr_t)table);
+	x86_alu_rm(l->b, X86_CMP, 32, X86_RDX,
+		(struct x86_mem){X86_RCX, X86_NO_REG, 0, offsetof(struct tail_table, count)});
+	x86_jump(l->b, X86_AE, out);
+	x86_load(l->b, 8, X86_RAX,
+		(struct x86_mem){X86_RCX, X86_RDX, 3, offsetof(struct tail_table, slots)});
+	x86_test_rr(l->b, 64, X86_RAX, X86_RAX);
+	x86_jump(l->b, X86_E, out);
+	x86_alu_mi(l->b, X86_ADD, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)), 1);
+}
+
+void lower_tail_call(struct lower *l, u32 v)
+{
+	static const u8 regs[] = {X86_RDI, X86_RSI, X86_RDX};
+	const struct ir_val *val = &l->f->vals[v];
+	struct lower_move moves[4];
+	u32 out = x86_new_label(l->b), i, n = 0;
+
+	for (i = 0; i < 3; i++) {
+		if (!l->f->args[val->args + i])
+			continue;
+		lower_move_src(l, l->f->args[val->args + i], &moves[n]);
+		moves[n].dst_kind = PLACE_REG;
+		moves[n++].dst = regs[i];
+	}
+	if (val->a) {
+		lower_move_src(l, val->a, &moves[n]);
+		moves[n].dst_kind = PLACE_REG;
+		moves[n++].dst = X86_RAX;
+	}
+	lower_moves(l, moves, n);
+	if (val->a) {
+		x86_test_rr(l->b, 64, X86_RAX, X86_RAX);
+		x86_jump(l->b, X86_E, out);
+	} else {
+		find_target(l, (const struct tail_table *)(uintptr_t)val->imm, out);
+	}
+	x86_store(l->b, 8, run_field(X86_RSI, offsetof(struct run, image)), X86_RAX);
+	frame_leave(l);
+	x86_jump_mem(l->b, (struct x86_mem){X86_RAX, X86_NO_REG, 0, offsetof(struct image, entry)});
+	x86_bind(l->b, out);
+}
+
+void lower_check(struct lower *l, u32 v)
+{
+	u8 run = lower_src(l, l->f->args[l->f->vals[v].args], LOWER_SCRATCH);
+
+	x86_alu_mi(l->b, X86_CMP, 32, run_field(run, offsetof(struct run, fault)), RUN_OK);
+	x86_jump(l->b, X86_NE, l->fault_label);
+	l->uses_fault = true;
+}
+
+void lower_fuel(struct lower *l, u32 v)
+{
+	u8 run = lower_src(l, l->f->args[l->f->vals[v].args], LOWER_SCRATCH);
+	u32 go_on = x86_new_label(l->b);
+
+	/* below zero there is no limit: as unsigned numbers those do not borrow */
+	x86_alu_mi(l->b, X86_SUB, 64, run_field(run, offsetof(struct run, fuel)), 1);
+	x86_jump(l->b, X86_B, l->out_of_fuel_label);
+	x86_load(l->b, 8, LOWER_SCRATCH, run_field(run, offsetof(struct run, cancel)));
+	x86_test_rr(l->b, 64, LOWER_SCRATCH, LOWER_SCRATCH);
+	x86_jump(l->b, X86_E, go_on);
+	x86_alu_mi(l->b, X86_CMP, 32, (struct x86_mem){LOWER_SCRATCH, X86_NO_REG, 0, 0}, 0);
+	x86_jump(l->b, X86_NE, l->cancelled_label);
+	x86_bind(l->b, go_on);
+	l->uses_fuel = l->uses_fault = true;
+}
