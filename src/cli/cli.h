@@ -51,6 +51,21 @@ enum {
 	}
 /* 0, or an exit status after an error was printed. */
 int cli_instance_option(struct hachi_opts *opts, int option, const char *value);
+/*
+ * Where a verb's bpf(2) goes. Every verb that has --backend parses it here and asks the two
+ * questions below; auto is the verb's own choice.
+ */
+enum cli_backend { CLI_BACKEND_AUTO, CLI_BACKEND_USER, CLI_BACKEND_KERNEL };
+/* 0, or an exit status after an error was printed. */
+int cli_backend_option(const char *value, enum cli_backend *ret_backend);
+const char *cli_backend_name(enum cli_backend backend);
+/* Whether this process may use BPF in the kernel for everything: 0, or -errno and the reason. */
+int cli_kernel_probe(struct strbuf *ret_reason);
+/*
+ * Why the kernel answered a bpf(2) call with -err: the capability, sysctl or configuration option
+ * that is missing, in one sentence. False when the errno says it all.
+ */
+bool cli_kernel_reason(int err, struct strbuf *ret_reason);
 /* Makes the instance and puts the in-process door before it; NULL after an error was printed. */
 struct hachi *cli_instance_open(const struct hachi_opts *opts);
 void cli_instance_close(struct hachi *h);

@@ -18,6 +18,15 @@ static void separate(struct show_json *json)
 	json->filled |= 1ull << json->depth;
 }
 
+static void break_line(struct show_json *json)
+{
+	if (!json->is_pretty)
+		return;
+	strbuf_putc(&json->text, '\n');
+	for (u32 i = 0; i < json->depth; i++)
+		strbuf_puts(&json->text, "    ");
+}
+
 void show_json_open(struct show_json *json, char bracket)
 {
 	separate(json);
@@ -30,16 +39,22 @@ void show_json_open(struct show_json *json, char bracket)
 
 void show_json_close(struct show_json *json, char bracket)
 {
+	bool is_filled = json->filled >> json->depth & 1;
+
+	if (bug_on(json->depth == 0))
+		return;
+	json->depth--;
+	if (is_filled)
+		break_line(json);
 	strbuf_putc(&json->text, bracket);
-	if (!bug_on(json->depth == 0))
-		json->depth--;
 }
 
 void show_json_key(struct show_json *json, const char *key)
 {
 	separate(json);
+	break_line(json);
 	btype_json_string(&json->text, key, strlen(key));
-	strbuf_putc(&json->text, ':');
+	strbuf_puts(&json->text, json->is_pretty ? ": " : ":");
 	json->after_key = true;
 }
 
@@ -73,6 +88,16 @@ void show_json_null(struct show_json *json)
 	strbuf_puts(&json->text, "null");
 }
 
+void show_json_raw(struct show_json *json, const char *format, ...)
+{
+	va_list args;
+
+	separate(json);
+	va_start(args, format);
+	strbuf_vprintf(&json->text, format, args);
+	va_end(args);
+}
+
 void show_json_bytes(struct show_json *json, const void *data, u32 size)
 {
 	const u8 *bytes = data;
@@ -99,17 +124,20 @@ void show_json_value(
 
 int show_json_line(struct show_json *json, FILE *f)
 {
-	bool failed = json->text.failed;
-	size_t len;
-
 	strbuf_putc(&json->text, '\n');
-	len = json->text.len;
-	failed = failed || json->text.failed;
-	if (!failed && fwrite(json->text.data, 1, len, f) != len)
-		return -EIO;
-	strbuf_reset(&json->text);
 	json->filled = json->depth = 0;
 	json->after_key = false;
+	return show_json_flush(json, f);
+}
+
+int show_json_flush(struct show_json *json, FILE *f)
+{
+	bool failed = json->text.failed;
+	size_t len = json->text.len;
+
+	if (!failed && len && fwrite(json->text.data, 1, len, f) != len)
+		return -EIO;
+	strbuf_reset(&json->text);
 	return failed ? -ENOMEM : 0;
 }
 

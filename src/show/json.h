@@ -2,7 +2,7 @@
 /*
  * JSON as it is written: no document in memory but the current line. Commas and escapes are the
  * writer's; numbers are exact. A zeroed struct show_json is ready. Out of memory is remembered and
- * told by show_json_line().
+ * told by show_json_line() and show_json_flush(). is_pretty: a member a line, in bpftool's layout.
  */
 #ifndef SHOW_JSON_H
 #define SHOW_JSON_H
@@ -17,6 +17,7 @@ struct show_json {
 	u64 filled; /* by depth: something stands before */
 	u32 depth;  /* at most 63 */
 	bool after_key;
+	bool is_pretty;
 };
 
 void show_json_release(struct show_json *json);
@@ -28,6 +29,8 @@ void show_json_u64(struct show_json *json, u64 value);
 void show_json_s64(struct show_json *json, s64 value);
 void show_json_bool(struct show_json *json, bool value);
 void show_json_null(struct show_json *json);
+/* A value that is JSON already. */
+void show_json_raw(struct show_json *json, const char *format, ...) PRINTF_LIKE(2, 3);
 /* ["0x01","0xff"], as bpftool writes bytes. */
 void show_json_bytes(struct show_json *json, const void *data, u32 size);
 /* A value by its type; bytes when there is no type. */
@@ -37,5 +40,7 @@ void show_json_value(
 int show_json_line(struct show_json *json, FILE *f);
 /* The same over many lines, indented by 4 as bpftool -p does. */
 int show_json_pretty(struct show_json *json, FILE *f);
+/* Writes what was said so far, in the middle of a value too. -ENOMEM, -EIO. */
+int show_json_flush(struct show_json *json, FILE *f);
 
 #endif
