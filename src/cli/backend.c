@@ -101,12 +101,13 @@ static void explain_eperm(struct strbuf *out)
 	}
 	if (status_number("Seccomp:", 10) == 2)
 		strbuf_puts(out,
-			"a seccomp filter of this process (a container's?) forbids "
-			"bpf(2), or a user namespace has the capabilities only in itself");
+			"this process has CAP_SYS_ADMIN, but a seccomp filter (a "
+			"container's?) may forbid bpf(2)");
 	else
 		strbuf_puts(out,
-			"the capabilities of this process are not those of the machine "
-			"(a user namespace, or a security module that forbids BPF)");
+			"this process has CAP_SYS_ADMIN, so it is forbidden by something "
+			"else: a user namespace, a security module, or a feature that the "
+			"kernel was built without");
 }
 
 bool cli_kernel_reason(int err, struct strbuf *ret_reason)

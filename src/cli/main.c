@@ -30,8 +30,48 @@ static void print_version(void)
 	printf("hachi %s\n", hachi_version());
 }
 
+/* By its name or an abbreviation that no other verb shares; NULL after an error was printed. */
+static const struct cli_verb *find_verb(const char *name)
+{
+	const struct cli_verb *found = NULL;
+
+	for (const struct cli_verb *verb = cli_verbs; verb->name; verb++) {
+		if (strcmp(verb->name, name) == 0)
+			return verb;
+		if (strncmp(verb->name, name, strlen(name)) != 0)
+			continue;
+		if (found) {
+			cli_error("%s may be %s or %s; `hachi help` lists the verbs", name,
+				found->name, verb->name);
+			return NULL;
+		}
+		found = verb;
+	}
+	if (!found)
+		cli_error("%s is no verb of hachi; `hachi help` lists them", name);
+	return found;
+}
+
+/*
+ * bpftool's options may stand before the noun: `hachi -j prog list`. The verb goes to the front,
+ * options that have no argument stay behind it.
+ */
+static void verb_to_front(int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && argv[i][0] == '-' && argv[i][1])
+		i++;
+	if (i == argc)
+		return;
+	for (char *verb = argv[i]; i >= 1; i--)
+		argv[i] = i == 1 ? verb : argv[i - 1];
+}
+
 int main(int argc, char **argv)
 {
+	const struct cli_verb *verb;
+
 	if (argc < 2) {
 		print_usage(stderr);
 		return EXIT_TROUBLE;
@@ -46,9 +86,7 @@ int main(int argc, char **argv)
 		print_version();
 		return 0;
 	}
-	for (const struct cli_verb *verb = cli_verbs; verb->name; verb++)
-		if (strcmp(verb->name, argv[1]) == 0)
-			return verb->run(argc - 1, argv + 1);
-	cli_error("%s is no verb of hachi; `hachi help` lists them", argv[1]);
-	return EXIT_TROUBLE;
+	verb_to_front(argc, argv);
+	verb = find_verb(argv[1]);
+	return verb ? verb->run(argc - 1, argv + 1) : EXIT_TROUBLE;
 }

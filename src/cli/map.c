@@ -133,7 +133,7 @@ static int parse_argument(struct words *w, struct create *c)
 	return words_error(w, "unknown arg %s", w->argv[0]);
 }
 
-int map_create(struct words *w)
+int cli_map_create(struct words *w)
 {
 	struct create c = {.opts.sz = sizeof(c.opts)};
 	int fd, err = words_need(w, 7) ? words_open(w, WORDS_SYSTEM) : WORDS_FAILED;
@@ -160,34 +160,34 @@ int map_create(struct words *w)
 	return err ? err : words_done(w);
 }
 
-int map_pin(struct words *w)
+int cli_map_pin(struct words *w)
 {
 	return object_pin_command(w, OBJECT_MAP);
 }
 
 static const struct words_command commands[] = {
-	{"show", map_show},
-	{"list", map_show},
-	{"dump", map_dump},
-	{"update", map_update},
-	{"lookup", map_lookup},
-	{"getnext", map_getnext},
-	{"delete", map_delete},
-	{"pin", map_pin},
-	{"event_pipe", map_event_pipe},
-	{"create", map_create},
-	{"peek", map_lookup},
-	{"push", map_update},
-	{"enqueue", map_update},
-	{"pop", map_pop},
-	{"dequeue", map_pop},
-	{"freeze", map_freeze},
+	{"show", cli_map_show},
+	{"list", cli_map_show},
+	{"dump", cli_map_dump},
+	{"update", cli_map_update},
+	{"lookup", cli_map_lookup},
+	{"getnext", cli_map_getnext},
+	{"delete", cli_map_delete},
+	{"pin", cli_map_pin},
+	{"event_pipe", cli_map_event_pipe},
+	{"create", cli_map_create},
+	{"peek", cli_map_lookup},
+	{"push", cli_map_update},
+	{"enqueue", cli_map_update},
+	{"pop", cli_map_pop},
+	{"dequeue", cli_map_pop},
+	{"freeze", cli_map_freeze},
 	{NULL, NULL},
 };
 
-const struct words_noun map_noun = {"map", help_text, commands};
+const struct words_noun cli_map_noun = {"map", help_text, commands};
 
 int cli_map(int argc, char **argv)
 {
-	return words_main(&map_noun, argc, argv);
+	return words_main(&cli_map_noun, argc, argv);
 }

@@ -5,28 +5,28 @@
 
 #include "cli/objects.h"
 
-extern const struct words_noun map_noun;
+extern const struct words_noun cli_map_noun;
 
-int map_show(struct words *w);
-int map_dump(struct words *w);
-int map_lookup(struct words *w);
-int map_update(struct words *w);
-int map_getnext(struct words *w);
-int map_delete(struct words *w);
-int map_pop(struct words *w);
-int map_create(struct words *w);
-int map_freeze(struct words *w);
-int map_pin(struct words *w);
-int map_event_pipe(struct words *w);
+int cli_map_show(struct words *w);
+int cli_map_dump(struct words *w);
+int cli_map_lookup(struct words *w);
+int cli_map_update(struct words *w);
+int cli_map_getnext(struct words *w);
+int cli_map_delete(struct words *w);
+int cli_map_pop(struct words *w);
+int cli_map_create(struct words *w);
+int cli_map_freeze(struct words *w);
+int cli_map_pin(struct words *w);
+int cli_map_event_pipe(struct words *w);
 
-bool map_is_per_cpu(u32 type);
-bool map_is_of_maps(u32 type);
-bool map_is_of_progs(u32 type);
+bool cli_map_is_per_cpu(u32 type);
+bool cli_map_is_of_maps(u32 type);
+bool cli_map_is_of_progs(u32 type);
 /* Bytes of what a lookup returns: per-CPU maps have one value a possible CPU, 8-aligned. */
-u64 map_value_bytes(const struct bpf_map_info *info);
+u64 cli_map_value_bytes(const struct bpf_map_info *info);
 
 /* The head of `map show` alone, for other commands. */
-void map_print_header(struct words *w, const struct bpf_map_info *info);
+void cli_map_print_header(struct words *w, const struct bpf_map_info *info);
 
 /* How an entry is printed: by its types, or in bytes. */
 struct map_format {
@@ -35,9 +35,9 @@ struct map_format {
 	struct show_json *json; /* where entries by type go in text mode */
 };
 
-int map_format_open(struct words *w, const struct bpf_map_info *info, struct map_format *ret);
-void map_format_close(struct map_format *format);
-void map_print_entry(
+int cli_map_format_open(struct words *w, const struct bpf_map_info *info, struct map_format *ret);
+void cli_map_format_close(struct map_format *format);
+void cli_map_print_entry(
 	struct words *w, const struct map_format *format, const u8 *key, const u8 *value);
 
 #endif

@@ -33,7 +33,7 @@ static void print_unreadable(
 	struct words *w, const struct bpf_map_info *info, const u8 *key, int err)
 {
 	/* an empty slot is none of the entries */
-	if (err == ENOENT && (map_is_of_maps(info->type) || map_is_of_progs(info->type)))
+	if (err == ENOENT && (cli_map_is_of_maps(info->type) || cli_map_is_of_progs(info->type)))
 		return;
 	if (w->is_json) {
 		show_json_open(&w->json, '{');
@@ -57,7 +57,7 @@ static int walk(struct words *w, struct dump *dump, int fd, const struct map_for
 {
 	const struct bpf_map_info *info = format->info;
 	u8 *keys = mem_zalloc(2 * (size_t)info->key_size + 1);
-	u8 *value = mem_zalloc(map_value_bytes(info) + 1);
+	u8 *value = mem_zalloc(cli_map_value_bytes(info) + 1);
 	u8 *key = keys, *next = keys + info->key_size, *swap;
 	bool is_first = true;
 	int err = 0;
@@ -73,7 +73,7 @@ static int walk(struct words *w, struct dump *dump, int fd, const struct map_for
 			print_unreadable(w, info, key, errno);
 			continue;
 		}
-		map_print_entry(w, format, key, value);
+		cli_map_print_entry(w, format, key, value);
 		dump->found++;
 		if (dump->is_typed)
 			show_json_flush(&dump->typed, stdout);
@@ -97,7 +97,7 @@ static int dump_one(struct words *w, struct dump *dump, int fd, bool has_header)
 		return words_error(w, "can't get map info: %s", strerror(errno));
 	format.info = &info;
 	if (json) {
-		err = map_format_open(w, &info, &format);
+		err = cli_map_format_open(w, &info, &format);
 		if (err)
 			return err;
 	}
@@ -106,7 +106,7 @@ static int dump_one(struct words *w, struct dump *dump, int fd, bool has_header)
 	if (has_header && json)
 		show_json_open(json, '{');
 	if (has_header && w->is_json)
-		map_print_header(w, &info);
+		cli_map_print_header(w, &info);
 	if (has_header && dump->is_typed) {
 		show_json_key(json, "id");
 		show_json_u64(json, info.id);
@@ -125,7 +125,7 @@ static int dump_one(struct words *w, struct dump *dump, int fd, bool has_header)
 	if (has_header && json)
 		show_json_key(json, "elements");
 	else if (has_header)
-		map_print_header(w, &info);
+		cli_map_print_header(w, &info);
 	if (json)
 		show_json_open(json, '[');
 	dump->found = 0;
@@ -136,7 +136,7 @@ static int dump_one(struct words *w, struct dump *dump, int fd, bool has_header)
 		printf("Found %u element%s\n", dump->found, dump->found == 1 ? "" : "s");
 	if (has_header && json)
 		show_json_close(json, '}');
-	map_format_close(&format);
+	cli_map_format_close(&format);
 	return err;
 }
 
@@ -152,7 +152,7 @@ static bool all_have_types(const struct object_fds *fds)
 	return true;
 }
 
-int map_dump(struct words *w)
+int cli_map_dump(struct words *w)
 {
 	struct dump dump = {.typed.is_pretty = true};
 	struct object_fds fds = {0};

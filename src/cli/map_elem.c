@@ -39,7 +39,7 @@ static int parse_bytes(struct words *w, const char *name, u8 *bytes, u32 size)
 
 static int parse_object_value(struct words *w, struct element *e)
 {
-	bool is_map = map_is_of_maps(e->info.type);
+	bool is_map = cli_map_is_of_maps(e->info.type);
 
 	if (e->info.value_size != 4)
 		return words_error(
@@ -64,12 +64,12 @@ static int parse_value(struct words *w, struct element *e)
 	u32 step = ALIGN_UP(e->info.value_size, 8u);
 	int err;
 
-	if (map_is_of_maps(e->info.type) || map_is_of_progs(e->info.type))
+	if (cli_map_is_of_maps(e->info.type) || cli_map_is_of_progs(e->info.type))
 		return parse_object_value(w, e);
 	err = parse_bytes(w, "value", e->value, e->info.value_size);
-	if (err || !map_is_per_cpu(e->info.type))
+	if (err || !cli_map_is_per_cpu(e->info.type))
 		return err;
-	for (u64 at = step; at < map_value_bytes(&e->info); at += step)
+	for (u64 at = step; at < cli_map_value_bytes(&e->info); at += step)
 		memcpy(e->value + at, e->value, e->info.value_size);
 	return 0;
 }
@@ -138,7 +138,7 @@ static int element_open(struct words *w, struct element *e)
 	if (e->fd < 0)
 		return WORDS_FAILED;
 	e->key = mem_zalloc(e->info.key_size + 1);
-	e->value = mem_zalloc(map_value_bytes(&e->info) + 1);
+	e->value = mem_zalloc(cli_map_value_bytes(&e->info) + 1);
 	return e->key && e->value ? 0 : words_error(w, "mem alloc failed");
 }
 
@@ -162,17 +162,26 @@ static int print_element(struct words *w, struct element *e)
 {
 	struct show_json json = {.is_pretty = true};
 	struct map_format format;
-	int err = map_format_open(w, &e->info, &format);
+	int err = cli_map_format_open(w, &e->info, &format);
 
 	if (err)
 		return 0; /* as bpftool: said, and no failure */
 	format.json = &json;
-	map_print_entry(w, &format, e->key, e->value);
+	cli_map_print_entry(w, &format, e->key, e->value);
 	if (!w->is_json && format.btf)
 		show_json_line(&json, stdout);
 	show_json_release(&json);
-	map_format_close(&format);
+	cli_map_format_close(&format);
 	return 0;
+}
+
+/* Says that the call failed; the errno, which bpftool's exit status tells. */
+static int fail(struct words *w, const char *what)
+{
+	int err = -errno;
+
+	words_error_errno(w, err, "%s", what);
+	return err;
 }
 
 static void print_key(const char *title, const u8 *key, u32 size)
@@ -182,7 +191,7 @@ static void print_key(const char *title, const u8 *key, u32 size)
 	printf("\n");
 }
 
-int map_lookup(struct words *w)
+int cli_map_lookup(struct words *w)
 {
 	struct element e;
 	int err = element_open(w, &e);
@@ -190,9 +199,9 @@ int map_lookup(struct words *w)
 	if (!err)
 		err = parse_element(w, &e, WANT_KEY);
 	if (!err && bpf_map_lookup_elem(e.fd, key_of(&e), e.value)) {
-		err = WORDS_FAILED;
-		if (errno != ENOENT) {
-			words_error_errno(w, errno, "lookup failed");
+		err = -errno;
+		if (err != -ENOENT) {
+			words_error_errno(w, err, "lookup failed");
 		} else if (w->is_json) {
 			show_json_null(&w->json);
 		} else {
@@ -206,7 +215,7 @@ int map_lookup(struct words *w)
 	return err;
 }
 
-int map_update(struct words *w)
+int cli_map_update(struct words *w)
 {
 	struct element e;
 	int err = element_open(w, &e);
@@ -214,12 +223,12 @@ int map_update(struct words *w)
 	if (!err)
 		err = parse_element(w, &e, WANT_KEY | WANT_VALUE | WANT_FLAGS);
 	if (!err && bpf_map_update_elem(e.fd, key_of(&e), e.value, e.flags))
-		err = words_error_errno(w, errno, "update failed");
+		err = fail(w, "update failed");
 	element_close(w, &e);
 	return err ? err : words_done(w);
 }
 
-int map_delete(struct words *w)
+int cli_map_delete(struct words *w)
 {
 	struct element e;
 	int err = element_open(w, &e);
@@ -227,7 +236,7 @@ int map_delete(struct words *w)
 	if (!err)
 		err = parse_element(w, &e, WANT_KEY);
 	if (!err && bpf_map_delete_elem(e.fd, key_of(&e)))
-		err = words_error_errno(w, errno, "delete failed");
+		err = fail(w, "delete failed");
 	element_close(w, &e);
 	return err ? err : words_done(w);
 }
@@ -253,7 +262,7 @@ static void print_next(struct words *w, const u8 *key, const u8 *next, u32 size)
 	show_json_close(&w->json, '}');
 }
 
-int map_getnext(struct words *w)
+int cli_map_getnext(struct words *w)
 {
 	struct element e;
 	u8 *next = NULL, *key = NULL;
@@ -268,7 +277,7 @@ int map_getnext(struct words *w)
 		if (!next)
 			err = words_error(w, "mem alloc failed");
 		else if (bpf_map_get_next_key(e.fd, key, next))
-			err = words_error_errno(w, errno, "can't get next key");
+			err = fail(w, "can't get next key");
 		else
 			print_next(w, key, next, e.info.key_size);
 	}
@@ -277,15 +286,15 @@ int map_getnext(struct words *w)
 	return err;
 }
 
-int map_pop(struct words *w)
+int cli_map_pop(struct words *w)
 {
 	struct element e;
 	int err = element_open(w, &e);
 
 	if (!err && bpf_map_lookup_and_delete_elem(e.fd, key_of(&e), e.value)) {
-		err = WORDS_FAILED;
-		if (errno != ENOENT)
-			words_error_errno(w, errno, "pop failed");
+		err = -errno;
+		if (err != -ENOENT)
+			words_error_errno(w, err, "pop failed");
 		else if (w->is_json)
 			show_json_null(&w->json);
 		else
@@ -297,7 +306,7 @@ int map_pop(struct words *w)
 	return err;
 }
 
-int map_freeze(struct words *w)
+int cli_map_freeze(struct words *w)
 {
 	int fd, err;
 
@@ -308,7 +317,7 @@ int map_freeze(struct words *w)
 		return WORDS_FAILED;
 	err = words_end(w) ? 0 : WORDS_FAILED;
 	if (!err && bpf_map_freeze(fd))
-		err = words_error_errno(w, errno, "failed to freeze map");
+		err = fail(w, "failed to freeze map");
 	object_close(w, fd);
 	return err ? err : words_done(w);
 }

@@ -9,18 +9,18 @@
 #include <bpf/libbpf.h>
 #include <stdio.h>
 
-bool map_is_per_cpu(u32 type)
+bool cli_map_is_per_cpu(u32 type)
 {
 	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
 		type == BPF_MAP_TYPE_LRU_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }
 
-bool map_is_of_maps(u32 type)
+bool cli_map_is_of_maps(u32 type)
 {
 	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
 }
 
-bool map_is_of_progs(u32 type)
+bool cli_map_is_of_progs(u32 type)
 {
 	return type == BPF_MAP_TYPE_PROG_ARRAY;
 }
@@ -32,14 +32,14 @@ static u32 cpu_count(void)
 	return cpus > 0 ? (u32)cpus : 1;
 }
 
-u64 map_value_bytes(const struct bpf_map_info *info)
+u64 cli_map_value_bytes(const struct bpf_map_info *info)
 {
-	if (map_is_per_cpu(info->type))
+	if (cli_map_is_per_cpu(info->type))
 		return (u64)ALIGN_UP(info->value_size, 8u) * cpu_count();
 	return info->value_size;
 }
 
-int map_format_open(struct words *w, const struct bpf_map_info *info, struct map_format *ret)
+int cli_map_format_open(struct words *w, const struct bpf_map_info *info, struct map_format *ret)
 {
 	struct map_format format = {.info = info};
 
@@ -53,7 +53,7 @@ int map_format_open(struct words *w, const struct bpf_map_info *info, struct map
 	return 0;
 }
 
-void map_format_close(struct map_format *format)
+void cli_map_format_close(struct map_format *format)
 {
 	btf__free(format->btf);
 	format->btf = NULL;
@@ -74,7 +74,7 @@ static void print_typed(
 		btf_value_print(
 			json, format->btf, info->btf_key_type_id, key, info->key_size, is_plain);
 	}
-	if (!map_is_per_cpu(info->type)) {
+	if (!cli_map_is_per_cpu(info->type)) {
 		show_json_key(json, "value");
 		btf_value_print(json, format->btf, type, value, info->value_size, is_plain);
 	} else {
@@ -104,10 +104,10 @@ static void print_json(
 	show_json_open(json, '{');
 	show_json_key(json, "key");
 	show_json_bytes(json, key, info->key_size);
-	if (!map_is_per_cpu(info->type)) {
+	if (!cli_map_is_per_cpu(info->type)) {
 		show_json_key(json, "value");
 		show_json_bytes(json, value, info->value_size);
-		if (map_is_of_maps(info->type))
+		if (cli_map_is_of_maps(info->type))
 			words_u64(w, "inner_map_id", load_u32(value));
 	} else {
 		show_json_key(json, "values");
@@ -139,7 +139,7 @@ static void print_bytes(const struct bpf_map_info *info, const u8 *key, const u8
 		words_hex(key, info->key_size, " ");
 		printf(is_one_line ? "  " : "\n");
 	}
-	if (info->value_size && map_is_of_maps(info->type)) {
+	if (info->value_size && cli_map_is_of_maps(info->type)) {
 		printf("inner_map_id:%c%u ", gap, load_u32(value));
 	} else if (info->value_size) {
 		printf("value:%c", gap);
@@ -164,14 +164,14 @@ static void print_cpu_bytes(const struct bpf_map_info *info, const u8 *key, cons
 	}
 }
 
-void map_print_entry(
+void cli_map_print_entry(
 	struct words *w, const struct map_format *format, const u8 *key, const u8 *value)
 {
 	if (w->is_json)
 		print_json(w, format, key, value);
 	else if (format->btf && format->json)
 		print_typed(format->json, format, key, value);
-	else if (map_is_per_cpu(format->info->type))
+	else if (cli_map_is_per_cpu(format->info->type))
 		print_cpu_bytes(format->info, key, value);
 	else
 		print_bytes(format->info, key, value);

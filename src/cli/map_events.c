@@ -146,7 +146,7 @@ static int follow(struct words *w, int fd, struct pipe *pipe)
 	return err ? WORDS_FAILED : 0;
 }
 
-int map_event_pipe(struct words *w)
+int cli_map_event_pipe(struct words *w)
 {
 	struct pipe pipe = {.w = w, .cpu = -1, .index = -1};
 	struct bpf_map_info info;

@@ -21,7 +21,7 @@ static void print_header_json(struct words *w, const struct bpf_map_info *info)
 	words_s64(w, "flags", (s32)info->map_flags);
 }
 
-void map_print_header(struct words *w, const struct bpf_map_info *info)
+void cli_map_print_header(struct words *w, const struct bpf_map_info *info)
 {
 	const char *type = libbpf_bpf_map_type_str((enum bpf_map_type)info->type);
 
@@ -72,7 +72,7 @@ static void print_json(
 	char text[64];
 
 	show_json_open(&w->json, '{');
-	map_print_header(w, info);
+	cli_map_print_header(w, info);
 	words_u64(w, "bytes_key", info->key_size);
 	words_u64(w, "bytes_value", info->value_size);
 	words_u64(w, "max_entries", info->max_entries);
@@ -93,7 +93,7 @@ static void print_text(
 	bool is_frozen;
 	char text[64];
 
-	map_print_header(w, info);
+	cli_map_print_header(w, info);
 	printf("\tkey %uB  value %uB  max_entries %u", info->key_size, info->value_size,
 		info->max_entries);
 	if (object_fdinfo(w, fd, "memlock", text, sizeof(text)))
@@ -142,7 +142,7 @@ static int show_subset(struct words *w, struct object_index *pinned)
 	return err;
 }
 
-int map_show(struct words *w)
+int cli_map_show(struct words *w)
 {
 	struct object_index pinned = {0};
 	int err = words_open(w, WORDS_SYSTEM);

@@ -55,22 +55,22 @@ static const char help_text[] =
 	"  hachi prog load xdp.bpf.o /sys/fs/bpf/xdp\n";
 
 static const struct words_command commands[] = {
-	{"show", prog_show},
-	{"list", prog_show},
-	{"dump", prog_dump},
-	{"pin", prog_pin},
-	{"load", prog_load},
-	{"loadall", prog_loadall},
-	{"attach", prog_attach},
-	{"detach", prog_detach},
-	{"tracelog", prog_tracelog},
-	{"run", prog_run},
+	{"show", cli_prog_show},
+	{"list", cli_prog_show},
+	{"dump", cli_prog_dump},
+	{"pin", cli_prog_pin},
+	{"load", cli_prog_load},
+	{"loadall", cli_prog_loadall},
+	{"attach", cli_prog_attach},
+	{"detach", cli_prog_detach},
+	{"tracelog", cli_prog_tracelog},
+	{"run", cli_prog_run},
 	{NULL, NULL},
 };
 
-const struct words_noun prog_noun = {"prog", help_text, commands};
+const struct words_noun cli_prog_noun = {"prog", help_text, commands};
 
 int cli_prog(int argc, char **argv)
 {
-	return words_main(&prog_noun, argc, argv);
+	return words_main(&cli_prog_noun, argc, argv);
 }

@@ -8,28 +8,28 @@
 #include "client/load.h"
 #include "isa/insn.h"
 
-extern const struct words_noun prog_noun;
+extern const struct words_noun cli_prog_noun;
 
-int prog_show(struct words *w);
-int prog_dump(struct words *w);
-int prog_run(struct words *w);
-int prog_load(struct words *w);
-int prog_loadall(struct words *w);
-int prog_pin(struct words *w);
-int prog_attach(struct words *w);
-int prog_detach(struct words *w);
-int prog_tracelog(struct words *w);
+int cli_prog_show(struct words *w);
+int cli_prog_dump(struct words *w);
+int cli_prog_run(struct words *w);
+int cli_prog_load(struct words *w);
+int cli_prog_loadall(struct words *w);
+int cli_prog_pin(struct words *w);
+int cli_prog_attach(struct words *w);
+int cli_prog_detach(struct words *w);
+int cli_prog_tracelog(struct words *w);
 
 /* The first line of `prog show`, for other commands that list programs. */
-void prog_print_header(struct words *w, int fd, const struct bpf_prog_info *info);
+void cli_prog_print_header(struct words *w, int fd, const struct bpf_prog_info *info);
 
 /*
  * Whether the next words are FILE.bpf.o or FILE.bpf.c and the name of a program, and not the
  * notation of an object: then the program is loaded alone. The program's descriptor belongs to
  * `load`, which the caller closes in every case.
  */
-bool prog_is_file(const struct words *w);
-int prog_load_file(struct words *w, struct load *load, int *ret_fd);
+bool cli_prog_is_file(const struct words *w);
+int cli_prog_load_file(struct words *w, struct load *load, int *ret_fd);
 
 /* Kernel symbols, to name the targets of calls. */
 struct ksym {
@@ -57,19 +57,19 @@ struct prog_code {
 };
 
 /* After the instructions of a program as a list, as a graph, as machine code. */
-void prog_print_insns(struct words *w, const struct prog_code *code);
-int prog_print_graph(struct words *w, const struct prog_code *code);
-int prog_print_machine_code(struct words *w, const struct prog_code *code);
+void cli_prog_print_insns(struct words *w, const struct prog_code *code);
+int cli_prog_print_graph(struct words *w, const struct prog_code *code);
+int cli_prog_print_machine_code(struct words *w, const struct prog_code *code);
 
 /* One instruction in bpftool's notation: names of calls and maps by this program's tables. */
-size_t prog_insn_text(
+size_t cli_prog_insn_text(
 	const struct prog_code *code, const struct insn *insn, size_t left, struct strbuf *out);
 /* The function that starts at this instruction, "" if none; *index walks func_info along. */
-void prog_signature_at(const struct prog_code *code, u32 insn, u32 *index, struct strbuf *out);
+void cli_prog_signature_at(const struct prog_code *code, u32 insn, u32 *index, struct strbuf *out);
 /* The source line of an instruction when it has changed, or NULL; *seen counts them. */
-const struct bpf_line_info *prog_line_at(const struct prog_code *code, u32 insn, u32 *seen);
+const struct bpf_line_info *cli_prog_line_at(const struct prog_code *code, u32 insn, u32 *seen);
 /* A line of source in text or JSON. */
-void prog_print_line(struct words *w, const struct prog_code *code,
+void cli_prog_print_line(struct words *w, const struct prog_code *code,
 	const struct bpf_line_info *line, const char *prefix);
 
 #endif

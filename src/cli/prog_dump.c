@@ -130,10 +130,10 @@ static int dump_code(struct words *w, const struct dump *dump, struct prog_code 
 	if (!w->h && ksyms_load(&code->syms))
 		return words_error(w, "%s", strerror(ENOMEM));
 	if (dump->is_jited)
-		return prog_print_machine_code(w, code);
+		return cli_prog_print_machine_code(w, code);
 	if (dump->visual)
-		return prog_print_graph(w, code);
-	prog_print_insns(w, code);
+		return cli_prog_print_graph(w, code);
+	cli_prog_print_insns(w, code);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static int dump_one(struct words *w, int fd, const struct dump *dump, bool has_h
 		if (w->is_json)
 			show_json_open(&w->json, '{');
 		if (!err)
-			prog_print_header(w, fd, &info);
+			cli_prog_print_header(w, fd, &info);
 		if (w->is_json)
 			show_json_key(&w->json, "insns");
 	}
@@ -250,7 +250,7 @@ static int dump_file(struct words *w, struct dump *dump)
 {
 	const char *name = w->argv[1];
 	struct load load = {0};
-	int fd, err = prog_load_file(w, &load, &fd);
+	int fd, err = cli_prog_load_file(w, &load, &fd);
 
 	if (!err)
 		err = parse_how(w, dump, 1);
@@ -286,19 +286,19 @@ static int dump_objects(struct words *w, struct dump *dump)
 	return err;
 }
 
-int prog_dump(struct words *w)
+int cli_prog_dump(struct words *w)
 {
 	struct dump dump = {0};
 	bool has_kind = false;
 
-	if (prog_is_file(w))
+	if (cli_prog_is_file(w))
 		return dump_file(w, &dump);
 	if (words_peek(w, "jited") || words_peek(w, "xlated")) {
 		dump.is_jited = words_peek(w, "jited");
 		has_kind = true;
 		words_next(w);
 	}
-	if (has_kind && prog_is_file(w))
+	if (has_kind && cli_prog_is_file(w))
 		return dump_file(w, &dump);
 	if (w->argc < 2)
 		return words_usage(w);

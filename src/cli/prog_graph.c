@@ -98,7 +98,7 @@ static void print_block(struct graph *g, u32 func, u32 start, u32 head, u32 end)
 	printf("\tfn_%u_bb_%u [shape=record,style=filled,label=\"{", func, g->block[head]);
 	for (u32 i = head; i < end; i += width(g, i)) {
 		strbuf_reset(&g->text);
-		prog_insn_text(g->code, g->insns + i, g->count - i, &g->text);
+		cli_prog_insn_text(g->code, g->insns + i, g->count - i, &g->text);
 		printf("%s%4u: ", i == head ? "" : " | ", i - start);
 		print_label(strbuf_cstr(&g->text));
 		printf("\\l\\\n");
@@ -155,7 +155,7 @@ static void print_function(struct graph *g, u32 func, u32 start, u32 end)
 		BLOCK_ENTRY, func, BLOCK_EXIT);
 }
 
-int prog_print_graph(struct words *w, const struct prog_code *code)
+int cli_prog_print_graph(struct words *w, const struct prog_code *code)
 {
 	struct graph g = {
 		.w = w,

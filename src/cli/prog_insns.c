@@ -55,7 +55,7 @@ static const char *imm_name(void *ctx, const struct insn *insn, u64 imm64, char 
 	}
 }
 
-size_t prog_insn_text(
+size_t cli_prog_insn_text(
 	const struct prog_code *code, const struct insn *insn, size_t left, struct strbuf *out)
 {
 	struct disasm_opts opts = {
@@ -67,7 +67,7 @@ size_t prog_insn_text(
 	return disasm_insn(&opts, insn, left, out);
 }
 
-void prog_signature_at(const struct prog_code *code, u32 insn, u32 *index, struct strbuf *out)
+void cli_prog_signature_at(const struct prog_code *code, u32 insn, u32 *index, struct strbuf *out)
 {
 	const struct bpf_func_info *func;
 
@@ -81,7 +81,7 @@ void prog_signature_at(const struct prog_code *code, u32 insn, u32 *index, struc
 	++*index;
 }
 
-const struct bpf_line_info *prog_line_at(const struct prog_code *code, u32 insn, u32 *seen)
+const struct bpf_line_info *cli_prog_line_at(const struct prog_code *code, u32 insn, u32 *seen)
 {
 	const struct bpf_line_info *line =
 		code->lines ? bpf_prog_linfo__lfind(code->lines, insn, *seen) : NULL;
@@ -91,7 +91,7 @@ const struct bpf_line_info *prog_line_at(const struct prog_code *code, u32 insn,
 	return line;
 }
 
-void prog_print_line(struct words *w, const struct prog_code *code,
+void cli_prog_print_line(struct words *w, const struct prog_code *code,
 	const struct bpf_line_info *line, const char *prefix)
 {
 	const char *text = btf__name_by_offset(code->btf, line->line_off);
@@ -155,7 +155,7 @@ static void print_insn(struct words *w, const struct prog_code *code, const stru
 		if (*signature)
 			words_text(w, "proto", signature);
 		if (line)
-			prog_print_line(w, code, line, "");
+			cli_prog_print_line(w, code, line, "");
 		words_text(w, "disasm", text);
 		if (code->opcodes)
 			print_opcodes_json(w, insn, is_wide);
@@ -165,13 +165,13 @@ static void print_insn(struct words *w, const struct prog_code *code, const stru
 	if (*signature)
 		printf("%s:\n", signature);
 	if (line)
-		prog_print_line(w, code, line, "; ");
+		cli_prog_print_line(w, code, line, "; ");
 	printf("%4u: %s\n", index, text);
 	if (code->opcodes)
 		print_opcodes(insn, is_wide);
 }
 
-void prog_print_insns(struct words *w, const struct prog_code *code)
+void cli_prog_print_insns(struct words *w, const struct prog_code *code)
 {
 	const struct insn *insns = (const void *)(uintptr_t)code->info.xlated_prog_insns;
 	u32 count = code->info.xlated_prog_len / sizeof(*insns), func = 0, line = 0;
@@ -184,10 +184,10 @@ void prog_print_insns(struct words *w, const struct prog_code *code)
 
 		strbuf_reset(&text);
 		strbuf_reset(&signature);
-		prog_signature_at(code, i, &func, &signature);
-		width = (u32)prog_insn_text(code, insns + i, count - i, &text);
+		cli_prog_signature_at(code, i, &func, &signature);
+		width = (u32)cli_prog_insn_text(code, insns + i, count - i, &text);
 		print_insn(w, code, insns + i, i, strbuf_cstr(&text), strbuf_cstr(&signature),
-			prog_line_at(code, i, &line), width == 2);
+			cli_prog_line_at(code, i, &line), width == 2);
 		i += width;
 	}
 	if (w->is_json)

@@ -12,7 +12,7 @@
 
 /* ---- one program of a file ------------------------------------------------------------------ */
 
-bool prog_is_file(const struct words *w)
+bool cli_prog_is_file(const struct words *w)
 {
 	return w->argc > 0 && (str_ends_with(w->argv[0], ".o") || str_ends_with(w->argv[0], ".c"));
 }
@@ -48,7 +48,7 @@ static int load_opened(struct words *w, struct load *load)
 	return err ? WORDS_FAILED : 0;
 }
 
-int prog_load_file(struct words *w, struct load *load, int *ret_fd)
+int cli_prog_load_file(struct words *w, struct load *load, int *ret_fd)
 {
 	const char *path = words_next(w), *name = words_next(w);
 	struct bpf_program *prog, *chosen = NULL;
@@ -325,17 +325,17 @@ static int load_command(struct words *w, bool is_all)
 	return err ? err : words_done(w);
 }
 
-int prog_load(struct words *w)
+int cli_prog_load(struct words *w)
 {
 	return load_command(w, false);
 }
 
-int prog_loadall(struct words *w)
+int cli_prog_loadall(struct words *w)
 {
 	return load_command(w, true);
 }
 
-int prog_pin(struct words *w)
+int cli_prog_pin(struct words *w)
 {
 	return object_pin_command(w, OBJECT_PROG);
 }
@@ -398,12 +398,12 @@ static int attach_command(struct words *w, bool is_attach)
 	return err ? WORDS_FAILED : words_done(w);
 }
 
-int prog_attach(struct words *w)
+int cli_prog_attach(struct words *w)
 {
 	return attach_command(w, true);
 }
 
-int prog_detach(struct words *w)
+int cli_prog_detach(struct words *w)
 {
 	return attach_command(w, false);
 }

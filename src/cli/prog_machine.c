@@ -49,11 +49,11 @@ static void print_one(struct machine *m, const u8 *bytes, u32 count, u32 offset,
 	struct words *w = m->w;
 
 	if (line && !w->is_json)
-		prog_print_line(w, m->code, line, "; ");
+		cli_prog_print_line(w, m->code, line, "; ");
 	if (w->is_json) {
 		show_json_open(&w->json, '{');
 		if (line)
-			prog_print_line(w, m->code, line, "");
+			cli_prog_print_line(w, m->code, line, "");
 		show_json_key(&w->json, "pc");
 		show_json_raw(&w->json, "\"0x%x\"", offset);
 		words_text(w, "operation", text);
@@ -145,7 +145,7 @@ static void print_functions(struct machine *m)
 	}
 }
 
-int prog_print_machine_code(struct words *w, const struct prog_code *code)
+int cli_prog_print_machine_code(struct words *w, const struct prog_code *code)
 {
 	struct machine m = {.w = w, .code = code};
 	const struct bpf_prog_info *info = &code->info;

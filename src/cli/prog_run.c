@@ -199,17 +199,17 @@ static int parse_argument(struct words *w, struct run *run)
 	return 0;
 }
 
-int prog_run(struct words *w)
+int cli_prog_run(struct words *w)
 {
 	struct run run = {.repeat = 1};
 	struct load load = {0};
-	bool is_file = prog_is_file(w);
+	bool is_file = cli_prog_is_file(w);
 	int fd = -1, err = 0;
 
 	if (!is_file && !words_need(w, 4))
 		return WORDS_FAILED;
 	if (is_file)
-		err = prog_load_file(w, &load, &fd);
+		err = cli_prog_load_file(w, &load, &fd);
 	else
 		fd = object_parse(w, OBJECT_PROG);
 	if (fd < 0)

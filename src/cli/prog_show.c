@@ -84,7 +84,7 @@ static void print_header_json(struct words *w, const struct bpf_prog_info *info,
 		words_u64(w, "recursion_misses", info->recursion_misses);
 }
 
-void prog_print_header(struct words *w, int fd, const struct bpf_prog_info *info)
+void cli_prog_print_header(struct words *w, int fd, const struct bpf_prog_info *info)
 {
 	const char *type = libbpf_bpf_prog_type_str((enum bpf_prog_type)info->type);
 	char name[OBJECT_NAME_SIZE];
@@ -270,7 +270,7 @@ static void print_json(struct words *w, int fd, const struct bpf_prog_info *info
 	char text[64];
 
 	show_json_open(&w->json, '{');
-	prog_print_header(w, fd, info);
+	cli_prog_print_header(w, fd, info);
 	print_device(w, info);
 	print_load_time(w, info);
 	words_u64(w, "bytes_xlated", info->xlated_prog_len);
@@ -292,7 +292,7 @@ static void print_text(struct words *w, int fd, const struct bpf_prog_info *info
 {
 	char text[64];
 
-	prog_print_header(w, fd, info);
+	cli_prog_print_header(w, fd, info);
 	print_load_time(w, info);
 	printf("\txlated %uB", info->xlated_prog_len);
 	if (info->jited_prog_len)
@@ -345,7 +345,7 @@ static int show_subset(struct words *w, struct show *show)
 	return err;
 }
 
-int prog_show(struct words *w)
+int cli_prog_show(struct words *w)
 {
 	struct show show = {0};
 	int err = words_open(w, WORDS_SYSTEM);

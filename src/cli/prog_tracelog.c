@@ -83,7 +83,7 @@ static int follow(struct words *w, int fd)
 	return err;
 }
 
-int prog_tracelog(struct words *w)
+int cli_prog_tracelog(struct words *w)
 {
 	struct sigaction action = {.sa_handler = on_signal}; /* read() is to be interrupted */
 	const char *path = find_pipe();

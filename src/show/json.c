@@ -102,11 +102,10 @@ void show_json_bytes(struct show_json *json, const void *data, u32 size)
 {
 	const u8 *bytes = data;
 
-	separate(json);
-	strbuf_putc(&json->text, '[');
+	show_json_open(json, '[');
 	for (u32 i = 0; i < size; i++)
-		strbuf_printf(&json->text, i ? ",\"0x%02x\"" : "\"0x%02x\"", bytes[i]);
-	strbuf_putc(&json->text, ']');
+		show_json_raw(json, "\"0x%02x\"", bytes[i]);
+	show_json_close(json, ']');
 }
 
 void show_json_value(
