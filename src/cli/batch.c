@@ -3,7 +3,7 @@
  * `hachi batch`: commands of a file, a line each, on one backend. On the user backend they share
  * one instance: what a line loads and pins the next ones find.
  */
-#include "cli/btf_dump.h"
+#include "cli/types_dump.h"
 #include "cli/map.h"
 #include "cli/prog.h"
 

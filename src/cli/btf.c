@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* `hachi btf`: the types that are loaded, and dumps of them as records or as C. */
-#include "cli/btf_dump.h"
+#include "cli/types_dump.h"
 #include "cli/map.h"
 
 #include <bpf/bpf.h>
@@ -120,7 +120,7 @@ static int show_one(struct words *w, int fd, u32 id, void *arg)
 	return 0;
 }
 
-static int btf_show(struct words *w)
+static int types_show(struct words *w)
 {
 	struct show show = {0};
 	int fd = -1, err = words_open(w, WORDS_SYSTEM);
@@ -310,7 +310,7 @@ static int parse_format(struct words *w, bool *ret_is_c)
 	return 0;
 }
 
-static int btf_dump(struct words *w)
+static int types_dump(struct words *w)
 {
 	struct source source = {0};
 	bool is_c = false;
@@ -328,18 +328,18 @@ static int btf_dump(struct words *w)
 		err = -ENOTSUP;
 	}
 	if (!err && is_c)
-		err = btf_dump_c(w, source.btf, source.roots, source.root_count);
+		err = types_dump_c(w, source.btf, source.roots, source.root_count);
 	else if (!err)
-		err = btf_dump_raw(w, source.btf, source.roots, source.root_count);
+		err = types_dump_raw(w, source.btf, source.roots, source.root_count);
 	btf__free(source.btf);
 	btf__free(source.base);
 	return err;
 }
 
 static const struct words_command commands[] = {
-	{"show", btf_show},
-	{"list", btf_show},
-	{"dump", btf_dump},
+	{"show", types_show},
+	{"list", types_show},
+	{"dump", types_dump},
 	{NULL, NULL},
 };
 

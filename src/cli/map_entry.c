@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* An entry of a map as bpftool prints it: by its types when they are known, else in bytes. */
 #include "base/alloc.h"
-#include "cli/btf_value.h"
+#include "cli/typed.h"
 #include "cli/map.h"
 
 #include <bpf/bpf.h>
@@ -71,12 +71,12 @@ static void print_typed(
 	show_json_open(json, '{');
 	if (info->btf_key_type_id) {
 		show_json_key(json, "key");
-		btf_value_print(
+		typed_print(
 			json, format->btf, info->btf_key_type_id, key, info->key_size, is_plain);
 	}
 	if (!cli_map_is_per_cpu(info->type)) {
 		show_json_key(json, "value");
-		btf_value_print(json, format->btf, type, value, info->value_size, is_plain);
+		typed_print(json, format->btf, type, value, info->value_size, is_plain);
 	} else {
 		show_json_key(json, "values");
 		show_json_open(json, '[');
@@ -85,7 +85,7 @@ static void print_typed(
 			show_json_key(json, "cpu");
 			show_json_u64(json, i);
 			show_json_key(json, "value");
-			btf_value_print(json, format->btf, type, value + (size_t)i * step,
+			typed_print(json, format->btf, type, value + (size_t)i * step,
 				info->value_size, is_plain);
 			show_json_close(json, '}');
 		}

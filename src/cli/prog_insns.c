@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A program's instructions in bpftool's notation, with functions and lines of source. */
-#include "cli/btf_value.h"
+#include "cli/typed.h"
 #include "cli/prog.h"
 #include "isa/disasm.h"
 
@@ -77,7 +77,7 @@ void cli_prog_signature_at(const struct prog_code *code, u32 insn, u32 *index, s
 		(u64)*index * code->info.func_info_rec_size);
 	if (func->insn_off != insn)
 		return;
-	btf_value_signature(code->btf, func->type_id, out);
+	typed_signature(code->btf, func->type_id, out);
 	++*index;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* `hachi prog dump jited`: machine code of x86-64 decoded by Zydis, AT&T syntax as objdump has it.
  */
-#include "cli/btf_value.h"
+#include "cli/typed.h"
 #include "cli/prog.h"
 
 #include <Zydis/Zydis.h>
@@ -101,7 +101,7 @@ static void print_names(struct machine *m, u32 func, u64 address)
 		const struct bpf_func_info *record = (const void *)(uintptr_t)(info->func_info +
 			(u64)func * info->func_info_rec_size);
 
-		btf_value_signature(m->code->btf, record->type_id, &signature);
+		typed_signature(m->code->btf, record->type_id, &signature);
 	}
 	if (m->w->is_json) {
 		if (signature.len)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* `hachi prog show`: what is loaded. */
-#include "cli/btf_value.h"
+#include "cli/typed.h"
 #include "cli/prog.h"
 
 #include <bpf/bpf.h>
@@ -235,7 +235,7 @@ static void print_metadata_of(
 			show_json_key(json, name);
 		else
 			printf("\n\t\t%s = ", name);
-		btf_value_print(json, btf, var->type, value + vars[i].offset,
+		typed_print(json, btf, var->type, value + vars[i].offset,
 			info->value_size - vars[i].offset, !w->is_json);
 		if (!w->is_json) {
 			printf("%s", strbuf_cstr(&line.text));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "cli/btf_dump.h"
+#include "cli/types_dump.h"
 
 #include <bpf/btf.h>
 #include <stdio.h>
@@ -262,7 +262,7 @@ static void dump_type(const struct dump *d, u32 id)
 	}
 }
 
-int btf_dump_raw(struct words *w, const void *btf, const u32 *roots, u32 count)
+int types_dump_raw(struct words *w, const void *btf, const u32 *roots, u32 count)
 {
 	struct dump d = {w, btf};
 	const struct btf *base = btf__base_btf(btf);
@@ -291,7 +291,7 @@ static void print_c(void *ctx, const char *format, va_list args)
 	vfprintf(stdout, format, args);
 }
 
-int btf_dump_c(struct words *w, const void *btf, const u32 *roots, u32 count)
+int types_dump_c(struct words *w, const void *btf, const u32 *roots, u32 count)
 {
 	struct btf_dump *dump = btf_dump__new(btf, print_c, NULL, NULL);
 	int err = 0;

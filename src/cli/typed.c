@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "cli/btf_value.h"
+#include "cli/typed.h"
 
 #include <bpf/btf.h>
 #include <ctype.h>
@@ -262,7 +262,7 @@ static int print_value(struct printer *p, u32 id, const u8 *data, u32 bit, u32 d
 	}
 }
 
-int btf_value_print(struct show_json *json, libbpf_btf *btf, u32 type, const void *data, u32 size,
+int typed_print(struct show_json *json, libbpf_btf *btf, u32 type, const void *data, u32 size,
 	bool is_plain)
 {
 	struct printer p = {json, btf, data, (const u8 *)data + size, is_plain};
@@ -346,7 +346,7 @@ static int add_type(const struct btf *btf, u32 id, u32 depth, struct strbuf *out
 	}
 }
 
-void btf_value_signature(libbpf_btf *btf, u32 type, struct strbuf *out)
+void typed_signature(libbpf_btf *btf, u32 type, struct strbuf *out)
 {
 	size_t len = out->len;
 
