@@ -12,3 +12,5 @@ $(B)/libhachi-preload.so: $(PRELOAD_OBJ) $(B)/libcore.a $(OBJ)/preload.map
 		$(PRELOAD_OBJ) $(B)/libcore.a $(LDLIBS) -ldl
 
 -include $(PRELOAD_OBJ:.o=.d)
+
+CHECK_EXTRA += test/exec/exec.sh
