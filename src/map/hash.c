@@ -810,6 +810,64 @@ int hash_next_key(struct map *map, const void *key, void *ret_next)
 	return -ENOENT;
 }
 
+/* Under the bucket's lock. */
+static int copy_bucket(struct hash *h, struct hash_bucket *b, u32 max, u8 *keys, u8 *values,
+	u64 flags, u32 *ret_count)
+{
+	u32 value_size = map_user_value_size(h->map), count = 0;
+
+	for (u32 index = next_in_bucket(h, b, 0); index; index = next_in_bucket(h, b, index)) {
+		int err;
+
+		if (count == max)
+			return -ENOSPC;
+		memcpy(keys + (u64)count * h->key_size, hash_node(h, index)->key, h->key_size);
+		err = copy_value(h, index, values + (u64)count * value_size, flags);
+		if (err)
+			return err;
+		count++;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+int hash_bucket(struct map *map, u32 *bucket, u32 max, u8 *keys, u8 *values, u64 flags,
+	bool is_take, u32 *ret_count)
+{
+	struct hash *h = map->priv;
+
+	for (u64 i = *bucket; i <= h->bucket_mask; i++) {
+		struct hash_bucket *b = &h->buckets[i];
+		u32 count = 0;
+		int err;
+
+		if (!next_in_bucket(h, b, 0))
+			continue;
+		err = hash_lock_bucket(h, b);
+		if (err)
+			return err;
+		err = copy_bucket(h, b, max, keys, values, flags, &count);
+		for (u32 n = 0; is_take && !err && n < count; n++) {
+			const u8 *key = keys + (u64)n * h->key_size;
+
+			hash_unlink(
+				h, b, find_link(h, b, key, hash_key(key, h->key_size, h->seed)));
+		}
+		unlock_bucket(b);
+		if (err) {
+			*bucket = (u32)i;
+			return err;
+		}
+		if (!count)
+			continue;
+		*bucket = (u32)i + 1;
+		*ret_count = count;
+		return 0;
+	}
+	*bucket = (u32)h->bucket_mask + 1;
+	return -ENOENT;
+}
+
 /* kernel: bpf_for_each_hash_elem() */
 int hash_for_each(struct map *map, u32 cpu, int (*fn)(void *arg, void *key, void *value), void *arg,
 	u64 flags)
@@ -852,6 +910,7 @@ u32 hash_count(const struct map *map)
 		.release = hash_release, .lookup = hash_lookup, .update = hash_update,             \
 		.remove = hash_remove, .for_each = hash_for_each, .copy_out = hash_copy_out,       \
 		.copy_in = hash_copy_in, .take = hash_take, .next_key = hash_next_key,             \
+		.bucket = hash_bucket,                                                             \
 	}
 
 const struct map_ops map_hash_ops = HASH_OPS;

@@ -181,6 +181,8 @@ int hash_copy_out(struct map *map, const void *key, void *value, u64 flags);
 int hash_copy_in(struct map *map, const void *key, const void *value, u64 flags);
 int hash_take(struct map *map, const void *key, void *value, u64 flags);
 int hash_next_key(struct map *map, const void *key, void *ret_next);
+int hash_bucket(struct map *map, u32 *bucket, u32 max, u8 *keys, u8 *values, u64 flags,
+	bool is_take, u32 *ret_count);
 
 /* Elements now; exact when nobody writes. */
 u32 hash_count(const struct map *map);

@@ -71,6 +71,14 @@ struct map_ops {
 	/* key NULL = first; -ENOENT at the end. */
 	int (*next_key)(struct map *map, const void *key, void *ret_next);
 
+	/*
+	 * For batches of hashes: keys and values of the first bucket from *bucket on that holds
+	 * something, as they are under its lock, and deleted when is_take. *bucket becomes the next
+	 * one. -ENOENT: none is left; -ENOSPC: it holds more than max.
+	 */
+	int (*bucket)(struct map *map, u32 *bucket, u32 max, u8 *keys, u8 *values, u64 flags,
+		bool is_take, u32 *ret_count);
+
 	/* Address of the values for BPF_PSEUDO_MAP_VALUE, or 0 (arrays). */
 	u64 (*direct_value)(struct map *map);
 	/* What mmap may show: bytes from the start of the region; 0 = nothing. */

@@ -108,4 +108,5 @@ const struct map_ops map_hash_of_maps_ops = {
 	.copy_out = hash_copy_out,
 	.copy_in = hash_of_maps_copy_in,
 	.next_key = hash_next_key,
+	.bucket = hash_bucket,
 };

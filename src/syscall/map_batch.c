@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The batch commands. What was done when an error ends a batch is told in count, as in the kernel.
- * Positions are keys: a batch goes on after the last key of the one before.
+ * A batch goes on after the last key of the one before, that of a hash at a bucket's number.
  */
 #include "base/alloc.h"
 #include "btf/fields.h"
@@ -39,12 +39,6 @@ static u32 batch_kinds(u32 type)
 	}
 }
 
-static bool is_hash(u32 type)
-{
-	return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_PERCPU_HASH ||
-		type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
-}
-
 static int delete_one(struct batch *b, u32 n)
 {
 	int err = user_read(b->key, b->call->attr.batch.keys + (u64)n * b->key_size, b->key_size);
@@ -76,11 +70,10 @@ static int write_back(struct batch *b, int (*one)(struct batch *b, u32 n), int *
 	return user_write_u32(CALL_FIELD(b->call, batch, count), n);
 }
 
-/*
- * Lookups, and takes, which remove what was read. A hash's takes remove only after all was copied
- * out: what the caller cannot receive stays.
+/* ---- maps whose positions are keys ------------------------------------------------------------
  */
-static int read_out(struct batch *b, bool is_take, int *ret_err)
+
+static int read_out(struct batch *b, int *ret_err)
 {
 	const struct attr_batch *attr = &b->call->attr.batch;
 	bool has_prev = attr->in_batch != 0;
@@ -114,11 +107,77 @@ static int read_out(struct batch *b, bool is_take, int *ret_err)
 	if (user_write_u32(CALL_FIELD(b->call, batch, count), n) ||
 		(n && user_write(attr->out_batch, b->prev, b->key_size)))
 		return -EFAULT;
-	for (u32 i = 0; is_take && i < n; i++)
-		if (!user_read(b->key, attr->keys + (u64)i * b->key_size, b->key_size))
-			b->map->ops->remove(b->map, b->key);
 	*ret_err = err;
 	return 0;
+}
+
+/* ---- hashes: positions are buckets, which are read whole ----------------------------------------
+ */
+
+struct bucket_buf {
+	u8 *keys, *values; /* owned */
+	u32 room;
+};
+
+static int bucket_buf_grow(struct bucket_buf *buf, const struct batch *b, u32 room)
+{
+	mem_free(buf->keys);
+	mem_free(buf->values);
+	buf->keys = mem_calloc(room, b->key_size);
+	buf->values = mem_calloc(room, b->value_size);
+	buf->room = room;
+	return buf->keys && buf->values ? 0 : -ENOMEM;
+}
+
+/* The next bucket that fits in `left`; -ENOSPC when it does not. */
+static int read_bucket(struct batch *b, struct bucket_buf *buf, u32 left, bool is_take, u32 *bucket,
+	u32 *ret_count)
+{
+	for (;;) {
+		int err = b->map->ops->bucket(b->map, bucket, MIN(left, buf->room), buf->keys,
+			buf->values, b->call->attr.batch.elem_flags, is_take, ret_count);
+
+		if (err != -ENOSPC || left <= buf->room)
+			return err;
+		err = bucket_buf_grow(buf, b, buf->room * 2);
+		if (err)
+			return err;
+	}
+}
+
+static int read_buckets(struct batch *b, bool is_take, int *ret_err)
+{
+	const struct attr_batch *attr = &b->call->attr.batch;
+	struct bucket_buf buf = {0};
+	u32 bucket = 0, total = 0;
+	int err = bucket_buf_grow(&buf, b, 8), item_err = 0;
+
+	if (!err && attr->in_batch)
+		err = user_read(&bucket, attr->in_batch, sizeof(bucket));
+	while (!err && !item_err) {
+		u32 count = 0;
+
+		item_err = read_bucket(b, &buf, attr->count - total, is_take, &bucket, &count);
+		if (item_err)
+			break;
+		if (user_write(attr->keys + (u64)total * b->key_size, buf.keys,
+			    (size_t)count * b->key_size) ||
+			user_write(attr->values + (u64)total * b->value_size, buf.values,
+				(size_t)count * b->value_size))
+			err = -EFAULT;
+		total += count;
+	}
+	/* a batch that is full ends well; only one that could not start says so */
+	if (item_err == -ENOSPC && total)
+		item_err = 0;
+	if (!err)
+		err = user_write(attr->out_batch, &bucket, sizeof(bucket));
+	if (!err)
+		err = user_write_u32(CALL_FIELD(b->call, batch, count), total);
+	mem_free(buf.keys);
+	mem_free(buf.values);
+	*ret_err = item_err;
+	return err;
 }
 
 static int batch_run(struct batch *b, enum batch_kind kind)
@@ -132,7 +191,7 @@ static int batch_run(struct batch *b, enum batch_kind kind)
 	if ((attr->elem_flags & BPF_F_LOCK) &&
 		(!b->map->fields || !(b->map->fields->kinds & BTYPE_SPIN_LOCK)))
 		return -EINVAL;
-	if (is_hash(b->map->params.type) && attr->flags && kind <= BATCH_TAKE)
+	if (b->map->ops->bucket && attr->flags && kind <= BATCH_TAKE)
 		return -EINVAL;
 	if (!attr->count)
 		return 0;
@@ -146,8 +205,10 @@ static int batch_run(struct batch *b, enum batch_kind kind)
 	b->prev = keys + b->key_size;
 	if (!keys || !b->value)
 		err = -ENOMEM;
+	else if (kind <= BATCH_TAKE && b->map->ops->bucket)
+		err = read_buckets(b, kind == BATCH_TAKE, &item_err);
 	else if (kind <= BATCH_TAKE)
-		err = read_out(b, kind == BATCH_TAKE, &item_err);
+		err = read_out(b, &item_err);
 	else
 		err = write_back(b, kind == BATCH_UPDATE ? update_one : delete_one, &item_err);
 	mem_free(keys);

@@ -680,3 +680,60 @@ TEST(threads_create_and_close_at_the_same_time)
 	CHECK_EQ(hachi_bpf(h, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
 	hachi_free(h);
 }
+
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+static long batch(struct hachi *h, int cmd, long fd, void *in, void *out, void *keys, void *values,
+	u32 *count)
+{
+	union bpf_attr attr = {0};
+	long ret;
+
+	attr.batch.map_fd = (u32)fd;
+	attr.batch.in_batch = (u64)(uintptr_t)in;
+	attr.batch.out_batch = (u64)(uintptr_t)out;
+	attr.batch.keys = (u64)(uintptr_t)keys;
+	attr.batch.values = (u64)(uintptr_t)values;
+	attr.batch.count = *count;
+	ret = hachi_bpf(h, cmd, &attr, sizeof(attr));
+	*count = attr.batch.count;
+	return ret;
+}
+
+TEST(batches_read_a_hash_bucket_by_bucket_and_take_it_empty)
+{
+	static u8 keys[300][24], values[300][8], seen[300];
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_HASH, 24, 8, 300, 0), err = 0;
+	u32 count = 300, total = 0, position = 0;
+	bool is_first = true;
+
+	for (u32 i = 0; i < 300; i++) {
+		store_u32(keys[i], i);
+		store_u64(values[i], i * 3ull);
+	}
+	CHECK_EQ(batch(h, BPF_MAP_UPDATE_BATCH, fd, NULL, NULL, keys, values, &count), 0);
+	CHECK_EQ(count, 300);
+	while (!err && total < 1000) {
+		count = 50;
+		err = batch(h, BPF_MAP_LOOKUP_BATCH, fd, is_first ? NULL : &position, &position,
+			keys, values, &count);
+		for (u32 i = 0; i < count; i++) {
+			u32 n = load_u32(keys[i]);
+
+			CHECK(n < 300 && !seen[n]);
+			seen[n % 300] = 1;
+			CHECK_EQ(load_u64(values[i]), n * 3ull);
+		}
+		total += count;
+		is_first = false;
+	}
+	CHECK_EQ(err, -ENOENT);
+	CHECK_EQ(total, 300);
+	count = 300;
+	CHECK_EQ(batch(h, BPF_MAP_LOOKUP_AND_DELETE_BATCH, fd, NULL, &position, keys, values, &count),
+		-ENOENT);
+	CHECK_EQ(count, 300);
+	CHECK_EQ(elem(h, BPF_MAP_GET_NEXT_KEY, fd, NULL, keys, 0), -ENOENT);
+	hachi_free(h);
+}
