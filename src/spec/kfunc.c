@@ -64,7 +64,7 @@ static bool is_tracing_hook(u32 prog_type)
 		prog_type == BPF_PROG_TYPE_PERF_EVENT || prog_type == BPF_PROG_TYPE_LSM;
 }
 
-static bool has_skb_set(u32 prog_type)
+static bool has_skb_set(u32 prog_type, u16 kernel)
 {
 	switch (prog_type) {
 	case BPF_PROG_TYPE_SCHED_CLS:
@@ -82,6 +82,7 @@ static bool has_skb_set(u32 prog_type)
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
 	case BPF_PROG_TYPE_CGROUP_SYSCTL: return true;
+	case BPF_PROG_TYPE_SOCK_OPS: return !kernel || kernel >= KERNEL(6, 15);
 	default: return is_tracing_hook(prog_type);
 	}
 }
@@ -93,12 +94,14 @@ bool kfunc_allowed(const struct kfunc_spec *spec, u32 prog_type, u16 kernel)
 	switch ((enum kfunc_where)spec->where) {
 	case KFUNC_IN_COMMON: return true;
 	case KFUNC_IN_GENERIC: return has_generic_set(prog_type, kernel);
-	case KFUNC_IN_TRACING: return is_tracing_hook(prog_type);
+	case KFUNC_IN_TRACING:
+		return is_tracing_hook(prog_type) ||
+			((!kernel || kernel >= KERNEL(6, 17)) && has_generic_set(prog_type, kernel));
 	case KFUNC_IN_LSM: return prog_type == BPF_PROG_TYPE_LSM;
 	case KFUNC_IN_CPUMASK:
 		return is_tracing_hook(prog_type) || prog_type == BPF_PROG_TYPE_STRUCT_OPS ||
 			prog_type == BPF_PROG_TYPE_SYSCALL;
-	case KFUNC_IN_SKB: return has_skb_set(prog_type);
+	case KFUNC_IN_SKB: return has_skb_set(prog_type, kernel);
 	case KFUNC_IN_XDP: return prog_type == BPF_PROG_TYPE_XDP;
 	}
 	return false;

@@ -25,7 +25,7 @@ enum kfunc_flag { /* the kernel's KF_* */
 enum kfunc_where {
 	KFUNC_IN_COMMON,
 	KFUNC_IN_GENERIC,
-	KFUNC_IN_TRACING, /* tracing, tracepoint, perf_event, lsm */
+	KFUNC_IN_TRACING, /* tracing, tracepoint, perf_event, lsm; generic since 6.17 */
 	KFUNC_IN_LSM,
 	KFUNC_IN_CPUMASK, /* as TRACING, struct_ops, syscall */
 	KFUNC_IN_SKB,	  /* types that see packets as struct sk_buff, and TRACING */

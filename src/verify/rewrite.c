@@ -251,6 +251,28 @@ static int emit_all(struct rewriter *w, u32 *position)
 	return w->failed ? -ENOMEM : 0;
 }
 
+static bool goes_nowhere(const struct emitted *e, u32 at, const u32 *position)
+{
+	return e->insn.op == (BPF_JMP | BPF_JA) && e->target >= 0 && position[e->target] == at + 1;
+}
+
+/* Jumps to the next instruction are left where all between was dead. Dropping one may make more. */
+static void drop_empty_jumps(struct rewriter *w, u32 *position)
+{
+	u32 kept = 0, orig = 0, count = (u32)w->code.len;
+	u32 insn_count = w->env->insn_count;
+
+	/* position[] ascends, so old positions are passed in order */
+	for (u32 i = 0; i <= count; i++) {
+		while (orig <= insn_count && position[orig] == i)
+			w->new_position[orig++] = kept;
+		if (i < count && !goes_nowhere(&w->code.data[i], i, position))
+			w->code.data[kept++] = w->code.data[i];
+	}
+	memcpy(position, w->new_position, (insn_count + 1) * sizeof(*position));
+	w->code.len = kept;
+}
+
 static int fix_jump(struct verify_env *env, struct emitted *e, u32 at, const u32 *position)
 {
 	s64 distance = (s64)position[e->target] - at - 1;
@@ -382,10 +404,15 @@ int rewrite_program(struct verify_env *env)
 	int err;
 
 	env->new_subprog = arena_calloc(&env->scratch, env->subprog_count + 1, sizeof(u32));
-	if (!position || !env->new_subprog)
+	w.new_position = arena_calloc(&env->scratch, env->insn_count + 2, sizeof(u32));
+	if (!position || !env->new_subprog || !w.new_position)
 		return -ENOMEM;
 	number_subprogs(env);
 	err = emit_all(&w, position);
+	for (size_t before = 0; !err && before != w.code.len;) {
+		before = w.code.len;
+		drop_empty_jumps(&w, position);
+	}
 	if (!err)
 		err = output_code(&w, position);
 	if (!err)

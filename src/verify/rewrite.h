@@ -16,6 +16,7 @@ struct rewriter {
 	struct {
 		VEC(struct emitted);
 	} code;
+	u32 *new_position;
 	bool failed; /* out of memory */
 };
 
