@@ -353,3 +353,19 @@ TEST(the_kernel_judges_shapes_as_the_files_say)
 	kernel_or_skip();
 	for_each_shape(on_kernel);
 }
+
+static void on_ours(const char *name, const struct shape *s)
+{
+	u32 caps = caps_of(s);
+	struct hachi_opts opts = {.size = sizeof(opts), .caps = caps, .no_caps = caps == 0};
+
+	REQUIRE_EQ(hachi_new(&opts, &instance), 0);
+	try_shape(name, s, s->want);
+	hachi_free(instance);
+	instance = NULL;
+}
+
+TEST(we_judge_shapes_as_the_files_say)
+{
+	for_each_shape(on_ours);
+}
