@@ -405,6 +405,26 @@ static int check_args(struct verify_env *env, struct call_meta *meta)
 	return err;
 }
 
+/*
+ * A tail call in a function: the program that it ends in returns to the function's caller, with
+ * whatever value, and may have moved the packet. That path is followed here, the one on which the
+ * call fails is kept for later.
+ */
+static int tail_call_from_function(struct verify_env *env)
+{
+	int err = 0;
+
+	scratch_reg(env, BPF_REG_0);
+	if (!explore_push(env, env->insn + 1, env->insn, false, &err))
+		return err;
+	env->out->changes_pkt_data = true;
+	call_clear_packets(env);
+	mark_unknown(env, cur_reg(env, BPF_REG_0));
+	err = function_exit(env);
+	env->insn--; /* the step to the next instruction follows */
+	return err;
+}
+
 int call_helper(struct verify_env *env, const struct insn *insn)
 {
 	struct call_meta meta = {.func = (u32)insn->imm};
@@ -413,9 +433,7 @@ int call_helper(struct verify_env *env, const struct insn *insn)
 
 	if (err)
 		return err;
-	/* whatever program a tail call ends in may move the packet */
-	changes_data =
-		meta.spec->flags & HELPER_CHANGES_PKT_DATA || meta.func == BPF_FUNC_tail_call;
+	changes_data = meta.spec->flags & HELPER_CHANGES_PKT_DATA;
 	meta.pkt_access = meta.spec->flags & HELPER_PKT_ACCESS;
 	err = check_args(env, &meta);
 	if (!err)
@@ -437,6 +455,12 @@ int call_helper(struct verify_env *env, const struct insn *insn)
 		err = check_func_ip(env, meta.func);
 	if (err)
 		return err;
+	if (meta.func == BPF_FUNC_tail_call) {
+		if (env->kernel >= KERNEL(6, 18) && env->cur->curframe)
+			return tail_call_from_function(env);
+		/* of older kernels: whatever program it ends in may move the packet */
+		changes_data = env->kernel < KERNEL(6, 18);
+	}
 	if (changes_data) {
 		env->out->changes_pkt_data = true;
 		call_clear_packets(env);

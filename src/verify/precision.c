@@ -209,6 +209,12 @@ static int back_call(
 	*bt_regs(bt) &= ~1u;
 	if (*bt_regs(bt) & ARG_REGS)
 		return bug(env, "registers that a call clobbered");
+	/* a tail call that did not go on here returned to the function's caller */
+	if (insn_is_call_helper(insn) && insn->imm == BPF_FUNC_tail_call && next - idx != 1) {
+		if (bt->frame + 1 >= FRAMES_MAX)
+			return bug(env, "too many frames");
+		bt->frame++;
+	}
 	return 0;
 }
 

@@ -7,13 +7,15 @@
  *	about: one line                 asm          the program, see below
  *	prog: socket_filter             want: reject MESSAGE | accept | result N
  *	caps: bpf perfmon net_admin     kernel: the same, where the live kernel gets it wrong
- *	flags: invariants strict freq   data: hex bytes for the run (64 zeroes)
- *	maps          lines "name kind key_size value_size entries [flags]", beside "a array 4 48 1"
+ *	flags: invariants strict freq   btf (every function is int f(void *))   data: hex bytes for
+ *the run (64 zeroes) maps          lines "name kind key_size value_size entries [flags]", beside "a
+ *array 4 48 1"
  *
  * In the program "@value rN" looks element 0 of map a up (rN points to the value), "@value rN m" of
  * map m; "@unknown rN" is a number of which nothing is known; both spoil r0 to r5. "out: r0 = 0,
  * exit" is added where it is needed.
  */
+#include "test/btf_build.h"
 #include "test/kernel.h"
 #include "test/tap.h"
 
@@ -165,8 +167,13 @@ static void read_shape(const char *path, struct shape *s)
 
 /* ---- trying ------------------------------------------------------------------------------ */
 
+#define MAX_FUNCS 8
+
 struct attempt {
 	const struct shape *shape;
+	int btf_fd;
+	struct bpf_func_info funcs[MAX_FUNCS];
+	u32 func_count;
 	int map_fds[MAX_MAPS];
 	int prog_fd;
 	char *log;
@@ -201,6 +208,57 @@ static void make_maps(struct attempt *a)
 	}
 }
 
+static void add_func(struct attempt *a, u32 start)
+{
+	u32 at = a->func_count, i;
+
+	for (i = 0; i < at; i++)
+		if (a->funcs[i].insn_off == start)
+			return;
+	REQUIRE(at < MAX_FUNCS);
+	for (; at && a->funcs[at - 1].insn_off > start; at--)
+		a->funcs[at] = a->funcs[at - 1];
+	a->funcs[at].insn_off = start;
+	a->func_count++;
+}
+
+/* Functions are where calls and callbacks go. */
+static void make_btf(struct attempt *a, const struct insn_vec *insns, union bpf_attr *ret_attr)
+{
+	static struct build b;
+	union bpf_attr attr = {0};
+	u32 i, number, ptr, proto;
+	char name[8];
+
+	a->func_count = 0;
+	add_func(a, 0);
+	for (i = 0; i < insns->len; i++) {
+		const struct insn *in = &insns->data[i];
+
+		if ((insn_is_ld_imm64(in) && in->src == BPF_PSEUDO_FUNC) || insn_is_call_func(in))
+			add_func(a, i + 1 + (u32)in->imm);
+		i += insn_is_ld_imm64(in);
+	}
+	build_init(&b);
+	number = build_int(&b, "int", 4, BTF_INT_SIGNED);
+	ptr = build_ptr(&b, 0);
+	proto = build_type(&b, BTF_KIND_FUNC_PROTO, NULL, 1, false, number);
+	build_pair(&b, "ctx", ptr);
+	for (i = 0; i < a->func_count; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		a->funcs[i].type_id = build_ref(&b, BTF_KIND_FUNC, name, proto);
+	}
+	build_blob(&b);
+	attr.btf = (uintptr_t)b.blob;
+	attr.btf_size = b.size;
+	a->btf_fd = do_bpf(BPF_BTF_LOAD, &attr);
+	CHECK_MSG(a->btf_fd >= 0, "BTF: %s", strerror(-a->btf_fd));
+	ret_attr->prog_btf_fd = (u32)a->btf_fd;
+	ret_attr->func_info = (uintptr_t)a->funcs;
+	ret_attr->func_info_cnt = a->func_count;
+	ret_attr->func_info_rec_size = sizeof(a->funcs[0]);
+}
+
 static void load(struct attempt *a)
 {
 	struct asm_opts opts = {.map_fd = map_fd, .ctx = a};
@@ -224,6 +282,8 @@ static void load(struct attempt *a)
 	attr.prog_flags = (strstr(flags, "strict") ? BPF_F_STRICT_ALIGNMENT : 0) |
 		(strstr(flags, "freq") ? BPF_F_TEST_STATE_FREQ : 0) |
 		(strstr(flags, "invariants") ? 1u << 7 : 0);
+	if (strstr(flags, "btf"))
+		make_btf(a, &insns, &attr);
 	a->prog_fd = do_bpf(BPF_PROG_LOAD, &attr);
 	vec_release(&insns);
 }
@@ -291,7 +351,7 @@ static void judge(const char *name, struct attempt *a, const char *want)
 
 static void try_shape(const char *name, const struct shape *s, const char *want)
 {
-	struct attempt a = {.shape = s, .prog_fd = -EINVAL};
+	struct attempt a = {.shape = s, .prog_fd = -EINVAL, .btf_fd = -EINVAL};
 	u32 i;
 
 	a.log = malloc(LOG_SIZE);
@@ -302,6 +362,7 @@ static void try_shape(const char *name, const struct shape *s, const char *want)
 		tap_note("%s\n%s", name, a.log);
 	judge(name, &a, want);
 	do_close(a.prog_fd);
+	do_close(a.btf_fd);
 	for (i = 0; i < s->map_count; i++)
 		do_close(a.map_fds[i]);
 	free(a.log);
