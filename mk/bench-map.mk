@@ -1,6 +1,7 @@
 # bench/map_bench.c: nanoseconds per map operation beside the running kernel's.
 #
 #   make bench-map
+BENCH_TARGETS += bench-map
 .PHONY: bench-map
 bench-map: $(B)/bench/map_bench
 	@$<
