@@ -16,6 +16,7 @@
 #include <pcap/pcap.h>
 #undef bpf_insn
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define HEADROOM      256 /* XDP_PACKET_HEADROOM */
 #define TAILROOM      512
@@ -31,8 +32,9 @@ struct replay {
 	pcap_dumper_t *out;
 	u8 *buf;
 	size_t buf_size;
-	u64 time_ns;  /* of the packet under way */
-	u32 wire_len; /* its length before the capture cut it */
+	u64 time_ns;	 /* of the packet under way */
+	u64 ns_per_tick; /* of the file's stamps */
+	u32 wire_len;	 /* its length before the capture cut it */
 	struct hachi_world world;
 };
 
@@ -175,8 +177,7 @@ static int run_packet(struct replay *r, const struct pcap_pkthdr *head, const u8
 		return -EMSGSIZE;
 	memcpy(r->buf + HEADROOM, bytes, head->caplen);
 	memset(r->buf + HEADROOM + head->caplen, 0, TAILROOM);
-	/* opened with nanosecond precision: tv_usec holds nanoseconds */
-	r->time_ns = (u64)head->ts.tv_sec * 1000000000u + (u64)head->ts.tv_usec;
+	r->time_ns = (u64)head->ts.tv_sec * 1000000000u + (u64)head->ts.tv_usec * r->ns_per_tick;
 	r->wire_len = MAX(head->len, head->caplen);
 	if (r->type == BPF_PROG_TYPE_XDP)
 		err = run_xdp(r, head->caplen, &verdict, &data, &len);
@@ -234,13 +235,33 @@ static int replay_all(struct replay *r, char *ret_error, size_t size)
 	return 0;
 }
 
+/*
+ * The precision of the file's stamps, so that what is written has the same: by its magic. What
+ * cannot be looked into (a pipe), and pcapng, is taken as nanoseconds.
+ */
+static bool has_microseconds(const char *path)
+{
+	FILE *in = strcmp(path, "-") == 0 ? NULL : fopen(path, "re");
+	u32 magic = 0;
+	struct stat st;
+
+	if (in && fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode) &&
+		fread(&magic, sizeof(magic), 1, in) != 1)
+		magic = 0;
+	if (in)
+		fclose(in);
+	return magic == 0xa1b2c3d4 || magic == 0xd4c3b2a1;
+}
+
 static int open_files(struct replay *r, char *ret_error, size_t size)
 {
 	char pcap_error[PCAP_ERRBUF_SIZE] = "";
+	bool is_micro = has_microseconds(r->opts->in_path);
 	int snaplen;
 
-	r->in = pcap_open_offline_with_tstamp_precision(
-		r->opts->in_path, PCAP_TSTAMP_PRECISION_NANO, pcap_error);
+	r->ns_per_tick = is_micro ? 1000 : 1;
+	r->in = pcap_open_offline_with_tstamp_precision(r->opts->in_path,
+		is_micro ? PCAP_TSTAMP_PRECISION_MICRO : PCAP_TSTAMP_PRECISION_NANO, pcap_error);
 	if (!r->in) {
 		bool names_file =
 			strncmp(pcap_error, r->opts->in_path, strlen(r->opts->in_path)) == 0;

@@ -26,7 +26,7 @@ void verify_say_bad_scalar(struct verify_env *env, char *buf, size_t size, const
 }
 
 struct ret_range {
-	s32 min, max;
+	s64 min, max;
 	bool is_32;
 };
 
@@ -64,13 +64,13 @@ static int tracing_range(struct verify_env *env, struct ret_range *ret)
 static int range_of(struct verify_env *env, struct ret_range *ret)
 {
 	u32 attach = env->in->attach_type;
+	s32 min, max;
 
 	*ret = (struct ret_range){0, 1, false};
 	if (env->prog_type >= HACHI_BPF_PROG_TYPE_CUSTOM) {
-		ret->min = (s32)MAX(env->in->custom_ret_min, (s64)INT32_MIN);
-		ret->max = (s32)MIN(env->in->custom_ret_max, (s64)INT32_MAX);
-		/* wider than 32 bits: the embedder takes any value */
-		return ret->min != INT32_MIN || ret->max != INT32_MAX;
+		ret->min = env->in->custom_ret_min;
+		ret->max = env->in->custom_ret_max;
+		return 1;
 	}
 	switch (env->prog_type) {
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR: return sock_addr_range(attach, ret);
@@ -96,9 +96,10 @@ static int range_of(struct verify_env *env, struct ret_range *ret)
 				ret->min = 1;
 			return 1;
 		}
-		ret->is_32 = true;
-		return lsm_retval_range(env, &ret->min, &ret->max) &&
-			!(ret->min == INT32_MIN && ret->max == INT32_MAX);
+		if (!lsm_retval_range(env, &min, &max))
+			return 0;
+		*ret = (struct ret_range){min, max, true};
+		return min != INT32_MIN || max != INT32_MAX;
 	default: return 0;
 	}
 }
