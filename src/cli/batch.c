@@ -127,6 +127,7 @@ static int run_file(struct words *w, FILE *f)
 	u32 number = 0;
 	int err = 0;
 
+	w->is_batch = true;
 	if (w->is_json)
 		show_json_open(&w->json, '[');
 	while (!err && read_line(f, &line)) {

@@ -156,6 +156,7 @@ int cli_map_show(struct words *w)
 	} else if (!words_end(w)) {
 		err = WORDS_FAILED;
 	} else {
+		object_explain_empty(w);
 		if (w->is_json)
 			show_json_open(&w->json, '[');
 		err = object_for_each(w, OBJECT_MAP, show_one, &pinned);

@@ -74,6 +74,14 @@ int object_for_each(struct words *w, enum object_kind kind,
 	}
 }
 
+void object_explain_empty(struct words *w)
+{
+	if (w->h && !w->is_batch)
+		words_info(w,
+			"The user backend has no objects outside a run: they live in one "
+			"`hachi run`, `hachi exec` or `hachi batch`.");
+}
+
 /* ---- names ---------------------------------------------------------------------------------- */
 
 void object_prog_name(int fd, const struct bpf_prog_info *info, char buf[OBJECT_NAME_SIZE])
@@ -188,7 +196,7 @@ static int open_pinned(struct words *w, enum object_kind kind, const char *path)
 {
 	int fd = bpf_obj_get(path), actual;
 
-	if (fd < 0 && w->h && errno == ENOENT)
+	if (fd < 0 && w->h)
 		return words_error(w,
 			"bpf obj get (%s): %s (pins of the user backend live as long as its "
 			"instance: one run, or one `hachi batch`)",

@@ -31,6 +31,9 @@ int object_parse_map(struct words *w, struct bpf_map_info *ret_info); /* and its
 int object_for_each(struct words *w, enum object_kind kind,
 	int (*fn)(struct words *w, int fd, u32 id, void *arg), void *arg);
 
+/* Before a listing: says so where there can be nothing to list. */
+void object_explain_empty(struct words *w);
+
 int object_get_by_id(enum object_kind kind, u32 id); /* a descriptor or -errno */
 void object_close(struct words *w, int fd);
 
@@ -43,6 +46,8 @@ void object_prog_name(int fd, const struct bpf_prog_info *info, char buf[OBJECT_
 
 /* Pins `fd` at path; mounts a BPF file system on its folder when it must and may. */
 int object_pin(struct words *w, int fd, const char *path);
+/* The user backend does not pin there: says where it does. WORDS_FAILED. */
+int object_pin_refused(struct words *w, const char *path);
 /* `... OBJECT FILE` */
 int object_pin_command(struct words *w, enum object_kind kind);
 /* The path lies where objects can be pinned, mounted when it must be; is_dir: it is a folder. */

@@ -109,6 +109,15 @@ int object_prepare_pin(struct words *w, const char *path, bool is_dir)
 	return is_dir ? prepare_dir(w, path) : prepare_file(w, path);
 }
 
+int object_pin_refused(struct words *w, const char *path)
+{
+	const char *dir = w->instance.pin_dir;
+
+	return words_error(w,
+		"can't pin the object (%s): the user backend pins below /sys/fs/bpf%s%s only", path,
+		dir ? " and " : "", dir ? dir : "");
+}
+
 int object_pin(struct words *w, int fd, const char *path)
 {
 	int err = object_prepare_pin(w, path, false);
@@ -118,11 +127,7 @@ int object_pin(struct words *w, int fd, const char *path)
 	if (bpf_obj_pin(fd, path) == 0)
 		return 0;
 	if (w->h && errno == EPERM)
-		return words_error(w,
-			"can't pin the object (%s): the user backend pins below /sys/fs/bpf%s%s "
-			"only",
-			path, w->instance.pin_dir ? " and " : "",
-			w->instance.pin_dir ? w->instance.pin_dir : "");
+		return object_pin_refused(w, path);
 	return words_error_errno(w, errno, "can't pin the object (%s)", path);
 }
 

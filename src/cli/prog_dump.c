@@ -36,6 +36,7 @@ static int read_code(int fd, bool is_jited, struct prog_code *code)
 	info->xlated_prog_len = is_jited ? 0 : first.xlated_prog_len;
 	info->nr_jited_ksyms = first.nr_jited_ksyms;
 	info->nr_jited_func_lens = first.nr_jited_func_lens;
+	info->nr_prog_tags = first.nr_prog_tags;
 	info->nr_func_info = first.nr_func_info;
 	info->func_info_rec_size = first.func_info_rec_size;
 	info->nr_line_info = first.nr_line_info;
@@ -48,6 +49,7 @@ static int read_code(int fd, bool is_jited, struct prog_code *code)
 		{info->xlated_prog_len, (u64 *)&info->xlated_prog_insns},
 		{info->nr_jited_ksyms * 8, (u64 *)&info->jited_ksyms},
 		{info->nr_jited_func_lens * 4, (u64 *)&info->jited_func_lens},
+		{info->nr_prog_tags * 8, (u64 *)&info->prog_tags},
 		{info->nr_func_info * info->func_info_rec_size, (u64 *)&info->func_info},
 		{info->nr_line_info * info->line_info_rec_size, (u64 *)&info->line_info},
 		{info->nr_jited_line_info * info->jited_line_info_rec_size,

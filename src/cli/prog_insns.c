@@ -29,12 +29,12 @@ static const char *call_name(void *ctx, const struct insn *insn, char *buf, size
 			snprintf(buf, size, "0x%llx", (unsigned long long)address);
 		return buf;
 	}
-	if (!code->info.nr_jited_ksyms) { /* an interpreted program: no addresses */
+	/* an interpreted program, or the user backend: no addresses of functions */
+	if ((u32)insn->imm >= code->info.nr_jited_ksyms) {
 		snprintf(buf, size, "%+d", insn->off);
 		return buf;
 	}
-	if ((u32)insn->imm < code->info.nr_jited_ksyms)
-		address = jited_addresses(code)[insn->imm];
+	address = jited_addresses(code)[insn->imm];
 	sym = ksyms_find(&code->syms, address);
 	if (sym)
 		snprintf(buf, size, "%+d#%s", insn->off, sym->name);

@@ -255,6 +255,8 @@ static int pin_first(struct words *w, struct load_cmd *cmd)
 	if (err)
 		return err;
 	err = pin_program(w, cmd, prog, cmd->pin_path);
+	if (err == -EPERM && w->h)
+		return object_pin_refused(w, cmd->pin_path);
 	return err ? words_error_errno(
 			     w, err, "failed to pin program %s", bpf_program__section_name(prog))
 		   : 0;
@@ -270,6 +272,8 @@ static int pin_each(struct words *w, struct load_cmd *cmd)
 		return err;
 	if (!cmd->is_attached) {
 		err = bpf_object__pin_programs(cmd->load.object, cmd->pin_path);
+		if (err == -EPERM && w->h)
+			return object_pin_refused(w, cmd->pin_path);
 		return err ? words_error_errno(w, err, "failed to pin all programs") : 0;
 	}
 	bpf_object__for_each_program(prog, cmd->load.object)

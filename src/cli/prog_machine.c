@@ -88,29 +88,54 @@ static void print_function(struct machine *m, const u8 *image, u32 size, u64 add
 	}
 }
 
+/* The name that the kernel's symbol table has for a function, made here for the user backend. */
+static void symbol_name(
+	struct machine *m, u32 func, u64 address, const char *func_name, char *buf, size_t size)
+{
+	const struct bpf_prog_info *info = &m->code->info;
+	const u8(*tags)[BPF_TAG_SIZE] = (const void *)(uintptr_t)info->prog_tags;
+	const struct ksym *sym = address ? ksyms_find(&m->code->syms, address) : NULL;
+	char tag[2 * BPF_TAG_SIZE + 1];
+
+	if (sym) {
+		snprintf(buf, size, "%s", sym->name);
+	} else if (m->w->h && tags && func < info->nr_prog_tags) {
+		for (u32 i = 0; i < BPF_TAG_SIZE; i++)
+			snprintf(tag + 2 * i, 3, "%02x", tags[func][i]);
+		snprintf(buf, size, "bpf_prog_%s_%s", tag, *func_name ? func_name : "F");
+	} else if (address) {
+		snprintf(buf, size, "0x%016llx", (unsigned long long)address);
+	} else {
+		snprintf(buf, size, "unknown");
+	}
+}
+
 static void print_names(struct machine *m, u32 func, u64 address)
 {
 	const struct bpf_prog_info *info = &m->code->info;
-	const struct ksym *sym = address ? ksyms_find(&m->code->syms, address) : NULL;
+	const char *func_name = func == 0 ? info->name : "";
 	struct strbuf signature = {0};
-	char name[32] = "unknown";
+	const struct btf_type *type = NULL;
+	char name[256];
 
-	if (address)
-		snprintf(name, sizeof(name), "0x%016llx", (unsigned long long)address);
 	if (func < info->nr_func_info && m->code->btf) {
 		const struct bpf_func_info *record = (const void *)(uintptr_t)(info->func_info +
 			(u64)func * info->func_info_rec_size);
 
+		type = btf__type_by_id(m->code->btf, record->type_id);
 		typed_signature(m->code->btf, record->type_id, &signature);
 	}
+	if (type)
+		func_name = btf__name_by_offset(m->code->btf, type->name_off);
+	symbol_name(m, func, address, func_name, name, sizeof(name));
 	if (m->w->is_json) {
 		if (signature.len)
 			words_text(m->w, "proto", strbuf_cstr(&signature));
-		words_text(m->w, "name", sym ? sym->name : name);
+		words_text(m->w, "name", name);
 	} else {
 		if (signature.len)
 			printf("%s:\n", strbuf_cstr(&signature));
-		printf("%s:\n", sym ? sym->name : name);
+		printf("%s:\n", name);
 	}
 	strbuf_release(&signature);
 }

@@ -24,6 +24,7 @@ struct words {
 	enum cli_backend backend;
 	struct hachi_opts instance;
 	struct hachi *h;  /* the user backend's instance; NULL = kernel */
+	bool is_batch;	  /* other commands share this context */
 	bool has_backend; /* decided, and h made when it is the user's */
 	const char *base_btf, *after;
 	const char *clang_flags[64]; /* NULL-terminated */

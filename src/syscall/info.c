@@ -57,6 +57,17 @@ static int put_map_ids(struct prog *prog, struct info_prog *info)
 	return err;
 }
 
+/* As the kernel shows a call of a function: the distance in off, the function's number in imm. */
+static void show_call(const struct prog *prog, struct insn *insn, u32 at)
+{
+	u32 target = at + 1 + (u32)insn->imm, number = 0;
+
+	while (number < prog->subprog_count && prog->subprogs[number].start != target)
+		number++;
+	insn->off = (s16)insn->imm;
+	insn->imm = (s32)number;
+}
+
 /*
  * The rewritten program as the kernel would show it: maps by id instead of by index, internal
  * load modes as the plain ones.
@@ -73,8 +84,11 @@ static int put_xlated(struct prog *prog, struct info_prog *info)
 	insns = mem_dup(prog->insns, bytes);
 	if (!insns)
 		return -ENOMEM;
-	for (u32 i = 0; i < prog->insn_count; i++)
+	for (u32 i = 0; i < prog->insn_count; i++) {
+		if (insn_is_call_func(&insns[i]))
+			show_call(prog, &insns[i], i);
 		i += prog_show_insn(prog, &insns[i]) - 1;
+	}
 	err = user_write(info->xlated_prog_insns, insns, MIN(bytes, room));
 	mem_free(insns);
 	return err;
