@@ -17,6 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define BPFFS	    "/sys/fs/bpf"
 #define BPFFS_MAGIC 0xcafe4a11
 
 static bool is_bpffs(const char *path)
@@ -102,10 +103,31 @@ static int prepare_file(struct words *w, const char *path)
 	return mount_bpffs(w, dir);
 }
 
+/*
+ * The instance says itself whether it takes a path; what it leaves to others is the folder when
+ * its pins are files below --pin-dir.
+ */
+static int prepare_user_dir(struct words *w, const char *dir)
+{
+	const char *below = str_starts_with(dir, BPFFS) ? dir + strlen(BPFFS) : NULL;
+	char path[PATH_MAX];
+
+	if (!w->instance.pin_dir)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s%s", below ? w->instance.pin_dir : "",
+		    below ? below : dir) >= (int)sizeof(path))
+		return words_error(w, "%s: %s", dir, strerror(ENAMETOOLONG));
+	if (!below && !str_starts_with(dir, w->instance.pin_dir))
+		return object_pin_refused(w, dir);
+	if (mkdir(path, S_IRWXU) && errno != EEXIST)
+		return words_error(w, "failed to create dir '%s': %s", path, strerror(errno));
+	return 0;
+}
+
 int object_prepare_pin(struct words *w, const char *path, bool is_dir)
 {
 	if (w->h)
-		return 0; /* the instance says whether it takes the path */
+		return is_dir ? prepare_user_dir(w, path) : 0;
 	return is_dir ? prepare_dir(w, path) : prepare_file(w, path);
 }
 
@@ -137,7 +159,7 @@ int object_pin_command(struct words *w, enum object_kind kind)
 	int fd, err;
 
 	if (!words_need(w, 3))
-		return WORDS_FAILED;
+		return -EINVAL;
 	fd = object_parse(w, kind);
 	if (fd < 0)
 		return WORDS_FAILED;

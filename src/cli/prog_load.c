@@ -262,6 +262,49 @@ static int pin_first(struct words *w, struct load_cmd *cmd)
 		   : 0;
 }
 
+/*
+ * What libbpf's pin_programs and pin_maps do, which make their folder in the machine's file system:
+ * for the user backend it is one below --pin-dir, or there is none.
+ */
+static int pin_in(struct words *w, const char *dir, const char *name, int fd)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return words_error(w, "%s/%s: %s", dir, name, strerror(ENAMETOOLONG));
+	for (char *c = path + strlen(dir) + 1; *c; c++)
+		if (*c == '.')
+			*c = '_';
+	return object_pin(w, fd, path);
+}
+
+static int pin_each_here(struct words *w, struct load_cmd *cmd)
+{
+	struct bpf_program *prog;
+	int err = 0;
+
+	bpf_object__for_each_program(prog, cmd->load.object)
+	{
+		if (!err)
+			err = pin_in(
+				w, cmd->pin_path, bpf_program__name(prog), bpf_program__fd(prog));
+	}
+	return err;
+}
+
+static int pin_maps_here(struct words *w, struct load_cmd *cmd)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, cmd->load.object)
+	{
+		if (!err && bpf_map__fd(map) >= 0)
+			err = pin_in(w, cmd->map_dir, bpf_map__name(map), bpf_map__fd(map));
+	}
+	return err;
+}
+
 static int pin_each(struct words *w, struct load_cmd *cmd)
 {
 	struct bpf_program *prog;
@@ -270,10 +313,10 @@ static int pin_each(struct words *w, struct load_cmd *cmd)
 
 	if (err)
 		return err;
+	if (w->h && !cmd->is_attached)
+		return pin_each_here(w, cmd);
 	if (!cmd->is_attached) {
 		err = bpf_object__pin_programs(cmd->load.object, cmd->pin_path);
-		if (err == -EPERM && w->h)
-			return object_pin_refused(w, cmd->pin_path);
 		return err ? words_error_errno(w, err, "failed to pin all programs") : 0;
 	}
 	bpf_object__for_each_program(prog, cmd->load.object)
@@ -292,6 +335,8 @@ static int pin_maps(struct words *w, struct load_cmd *cmd)
 
 	if (err || !cmd->map_dir)
 		return err;
+	if (w->h)
+		return pin_maps_here(w, cmd);
 	err = bpf_object__pin_maps(cmd->load.object, cmd->map_dir);
 	if (!err)
 		return 0;
