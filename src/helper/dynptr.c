@@ -22,7 +22,7 @@ void helper_dynptr_set_null(struct helper_dynptr *d)
 	memset(d, 0, sizeof(*d));
 }
 
-u32 helper_dynptr_size(const struct helper_dynptr *d)
+u32 helper_dynptr_length(const struct helper_dynptr *d)
 {
 	return d->bits & SIZE_MASK;
 }
@@ -35,9 +35,38 @@ static enum helper_dynptr_type type_of(const struct helper_dynptr *d)
 /* Whether len bytes stand at offset. */
 static bool is_inside(const struct helper_dynptr *d, u32 offset, u32 len)
 {
-	u32 size = helper_dynptr_size(d);
+	u32 size = helper_dynptr_length(d);
 
 	return len <= size && offset <= size - len;
+}
+
+bool helper_dynptr_is_readonly(const struct helper_dynptr *d)
+{
+	return d->bits & RDONLY_BIT;
+}
+
+void *helper_dynptr_at(const struct helper_dynptr *d, u32 offset, u32 len)
+{
+	u64 start = (u64)d->offset + offset;
+
+	if (!d->data || !is_inside(d, offset, len))
+		return NULL;
+	switch (type_of(d)) {
+	case DYNPTR_LOCAL:
+	case DYNPTR_RINGBUF: return (u8 *)d->data + start;
+	case DYNPTR_SKB: {
+		const struct hachi_skb *skb = d->data;
+
+		return start + len <= skb->len ? helper_ptr(skb->data + start) : NULL;
+	}
+	case DYNPTR_XDP: {
+		const struct hachi_xdp *xdp = d->data;
+
+		return xdp->data + start + len <= xdp->data_end ? helper_ptr(xdp->data + start)
+								: NULL;
+	}
+	}
+	return NULL;
 }
 
 /* bpf_dynptr_from_mem(data, size, flags, dynptr) */

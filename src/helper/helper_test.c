@@ -454,3 +454,71 @@ TEST(redirects_are_left_in_the_context)
 	CHECK_EQ(xdp.redirect_ifindex, 6);
 	CHECK_EQ(frame(6, 1, 0, 0, 0, &run), XDP_ABORTED);
 }
+
+TEST(direct_lookups_find_what_the_helper_finds)
+{
+	static const u32 sizes[] = {4, 8, 16, 20};
+	struct run run = new_run();
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct map *map = new_map(BPF_MAP_TYPE_HASH, sizes[i], 8, 4);
+		helper_fn direct = helper_lookup_for(map);
+		u8 key[20] = {1, 2, 3};
+		u64 value = 5;
+
+		CHECK_EQ(direct != NULL, sizes[i] <= 16);
+		CHECK_EQ(map->ops->update(map, key, &value, 0, 0), 0);
+		if (direct) {
+			CHECK_EQ(direct(P(map), P(key), 0, 0, 0, &run),
+				call(BPF_FUNC_map_lookup_elem, &run, P(map), P(key), 0, 0, 0));
+			key[0] = 7;
+			CHECK_EQ(direct(P(map), P(key), 0, 0, 0, &run), 0);
+		}
+		map_unref(map);
+	}
+}
+
+TEST(number_iterators_count_from_start_to_end)
+{
+	struct run run = new_run();
+	s32 it[2] = {9, 9}, sum = 0, *at;
+
+#define KCALL(name, ...) helper_kfunc(name)(__VA_ARGS__, &run)
+	CHECK_EQ(KCALL("bpf_iter_num_new", P(it), (u64)-2, 4, 0, 0), 0);
+	while ((at = (s32 *)KCALL("bpf_iter_num_next", P(it), 0, 0, 0, 0)))
+		sum += *at;
+	CHECK_EQ(sum, -2 - 1 + 0 + 1 + 2 + 3);
+	CHECK_EQ(KCALL("bpf_iter_num_next", P(it), 0, 0, 0, 0), 0);
+	CHECK_EQ(KCALL("bpf_iter_num_new", P(it), 4, 3, 0, 0), (u64)-EINVAL);
+	CHECK_EQ(KCALL("bpf_iter_num_new", P(it), 0, 8388609, 0, 0), (u64)-E2BIG);
+	CHECK_EQ(KCALL("bpf_iter_num_next", P(it), 0, 0, 0, 0), 0);
+	CHECK(helper_kfunc("bpf_no_such_function") == NULL);
+}
+
+TEST(slices_and_adjusted_dynptrs_stay_inside)
+{
+	u8 packet[40] = "0123456789";
+	struct hachi_skb skb = {.data = P(packet), .len = 40};
+	struct run run = new_run();
+	struct helper_dynptr d, copy;
+
+	CHECK_EQ(KCALL("bpf_dynptr_from_skb", P(&skb), 1, P(&d), 0, 0), (u64)-EINVAL);
+	CHECK_EQ(KCALL("bpf_dynptr_is_null", P(&d), 0, 0, 0, 0), 1);
+	CHECK_EQ(KCALL("bpf_dynptr_from_skb", P(&skb), 0, P(&d), 0, 0), 0);
+	CHECK_EQ(KCALL("bpf_dynptr_size", P(&d), 0, 0, 0, 0), 40);
+	CHECK_EQ(KCALL("bpf_dynptr_slice", P(&d), 2, 0, 38, 0), P(packet + 2));
+	CHECK_EQ(KCALL("bpf_dynptr_slice", P(&d), 2, 0, 39, 0), 0);
+	CHECK_EQ(KCALL("bpf_dynptr_clone", P(&d), P(&copy), 0, 0, 0), 0);
+	CHECK_EQ(KCALL("bpf_dynptr_adjust", P(&copy), 10, 20, 0, 0), 0);
+	CHECK_EQ(KCALL("bpf_dynptr_size", P(&copy), 0, 0, 0, 0), 10);
+	CHECK_EQ(KCALL("bpf_dynptr_slice_rdwr", P(&copy), 0, 0, 10, 0), P(packet + 10));
+	CHECK_EQ(KCALL("bpf_dynptr_slice", P(&copy), 1, 0, 10, 0), 0);
+	CHECK_EQ(KCALL("bpf_dynptr_adjust", P(&copy), 5, 11, 0, 0), (u64)-ERANGE);
+	CHECK_EQ(KCALL("bpf_dynptr_adjust", P(&copy), 5, 4, 0, 0), (u64)-EINVAL);
+	/* the packet may have shrunk since */
+	skb.len = 15;
+	CHECK_EQ(KCALL("bpf_dynptr_slice", P(&copy), 0, 0, 10, 0), 0);
+	CHECK_EQ(KCALL("bpf_throw", 42, 0, 0, 0, 0), 0);
+	CHECK_EQ(run.fault, RUN_THROWN);
+	CHECK_EQ(run.thrown, 42);
+}

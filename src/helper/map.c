@@ -1,12 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Helpers on maps. The verifier has seen to it that the map's kind has the operation. */
 #include "helper/impl.h"
+#include "map/hash.h"
 
 HELPER_FN(map_lookup_elem)
 {
 	struct map *map = helper_map(r1);
 
 	return map->ops->lookup ? (uintptr_t)map->ops->lookup(map, helper_ptr(r2), run->cpu) : 0;
+}
+
+static u64 lookup_4(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	return (uintptr_t)hash_lookup_4(helper_map(r1), helper_ptr(r2), run->cpu);
+}
+
+static u64 lookup_8(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	return (uintptr_t)hash_lookup_8(helper_map(r1), helper_ptr(r2), run->cpu);
+}
+
+static u64 lookup_16(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	return (uintptr_t)hash_lookup_16(helper_map(r1), helper_ptr(r2), run->cpu);
+}
+
+helper_fn helper_lookup_for(const struct map *map)
+{
+	if (map->ops->lookup != hash_lookup)
+		return NULL;
+	switch (map->params.key_size) {
+	case 4: return lookup_4;
+	case 8: return lookup_8;
+	case 16: return lookup_16;
+	default: return NULL;
+	}
 }
 
 HELPER_FN(map_update_elem)
