@@ -260,7 +260,9 @@ int arg_memory(struct verify_env *env, u32 regno, s32 size, bool is_write, bool 
 		if (is_write && reg->type & REG_RDONLY)
 			return refuse_write(env, regno);
 		return access_buffer(env, reg, regno, reg->off, size);
-	case REG_STACK: return stack_check_range(env, regno, reg->off, size, zero_ok, true, meta);
+	case REG_STACK:
+		return stack_check_range(env, regno, reg->off, size, zero_ok,
+			is_write ? STACK_HELPER_WRITE : STACK_HELPER_READ, meta);
 	case REG_BTF: return access_btf(env, regno, reg->off, (u32)size, false, -1);
 	case REG_CTX:
 		if (!ctx_is_memory(env))
@@ -435,6 +437,50 @@ static int check_alloc_size(struct verify_env *env, u32 regno, struct call_meta 
 	return precision_mark(env, regno);
 }
 
+/* The key of a lookup, if it is a constant on the stack: an array has that element for certain. */
+static int read_constant_key(struct verify_env *env, const struct reg *reg, struct call_meta *meta)
+{
+	u32 size = meta->map->key_size, spilled = 0, zero = 0;
+	const struct slot *s;
+	s32 off, byte;
+	int err;
+
+	if (reg->type != REG_STACK || !reg_var_is_const(reg))
+		return 0;
+	off = reg->off + (s32)reg->val.var_off.value;
+	s = &reg_frame(env, reg)->slots[slot_index(off)];
+	for (byte = (-off - 1) % SLOT_SIZE; byte >= 0 && s->kind[byte] == SLOT_ZERO; byte--)
+		zero++;
+	if (zero >= size) {
+		meta->has_key = true;
+		meta->key = 0;
+		return 0;
+	}
+	if (!slot_is_scalar(s))
+		return 0;
+	for (byte = (-off - 1) % SLOT_SIZE; byte >= 0 && s->kind[byte] == SLOT_SPILL; byte--)
+		spilled++;
+	if (spilled != size || !reg_var_is_const(&s->spilled))
+		return 0;
+	env->bt.slots[reg->frameno] |= 1ull << slot_index(off);
+	err = precision_mark_batch(env);
+	meta->has_key = !err;
+	meta->key = s->spilled.val.var_off.value;
+	return err;
+}
+
+static int check_key(struct verify_env *env, u32 regno, struct call_meta *meta)
+{
+	int err = arg_memory(env, regno, (s32)meta->map->key_size, false, false, NULL);
+
+	/* an inner map may have fewer elements than the one that stands for it here */
+	if (err || env->kernel < KERNEL(6, 14) || meta->map->flags & BPF_F_INNER_MAP ||
+		(meta->map->type != BPF_MAP_TYPE_ARRAY &&
+			meta->map->type != BPF_MAP_TYPE_PERCPU_ARRAY))
+		return err;
+	return read_constant_key(env, cur_reg(env, regno), meta);
+}
+
 static int check_by_kind(struct verify_env *env, u32 index, u32 arg, struct call_meta *meta)
 {
 	u32 regno = index + 1, before = index ? meta->spec->arg[index - 1] : 0;
@@ -446,7 +492,7 @@ static int check_by_kind(struct verify_env *env, u32 index, u32 arg, struct call
 		if (!meta->map)
 			return verify_refuse(
 				env, REASON_ARG_TYPE, "invalid map_ptr to access map->key\n");
-		return arg_memory(env, regno, (s32)meta->map->key_size, false, false, NULL);
+		return check_key(env, regno, meta);
 	case ARG_MAP_VALUE:
 		if (arg & ARG_MAYBE_NULL && reg_is_null(reg))
 			return 0;

@@ -245,7 +245,8 @@ static bool is_ctx(struct arg_ctx *c, const struct btf_type *ptr)
 		return true;
 	if (strcmp(want, "xdp_md") == 0 && strcmp(name, "xdp_buff") == 0)
 		return true;
-	if (type == BPF_PROG_TYPE_KPROBE && strcmp(name, "pt_regs") == 0)
+	if (type == BPF_PROG_TYPE_KPROBE &&
+		(strcmp(name, "pt_regs") == 0 || strcmp(name, "bpf_user_pt_regs_t") == 0))
 		return true;
 	return strcmp(name, want) == 0;
 }

@@ -301,6 +301,9 @@ static int set_result(struct verify_env *env, const struct call_meta *meta)
 		if (!meta->map)
 			return verify_refuse(
 				env, REASON_INTERNAL, "kernel subsystem misconfigured verifier\n");
+		if (meta->func == BPF_FUNC_map_lookup_elem && meta->has_key &&
+			meta->key < meta->map->max_entries)
+			flags &= ~(u32)REG_MAYBE_NULL;
 		mark_pointer(r0, REG_MAP_VALUE | flags);
 		r0->map = meta->map;
 		r0->map_uid = meta->map_uid;

@@ -113,8 +113,13 @@ int stack_check_bounds(
 int stack_read(struct verify_env *env, u32 ptr_regno, s32 off, u32 size, s32 dst_regno);
 int stack_write(struct verify_env *env, u32 ptr_regno, s32 off, u32 size, s32 value_regno);
 struct call_meta;
+enum stack_use {
+	STACK_LOAD,
+	STACK_HELPER_READ,
+	STACK_HELPER_WRITE,
+};
 int stack_check_range(struct verify_env *env, u32 regno, s32 off, s32 size, bool zero_ok,
-	bool is_helper, struct call_meta *meta);
+	enum stack_use use, struct call_meta *meta);
 
 /* ---- access.c: memory behind pointers ---- */
 int access_check(struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write,
@@ -161,7 +166,8 @@ struct call_meta {
 	const struct helper_spec *spec;
 	const struct verify_map *map;
 	u32 map_uid;
-	bool raw_mode, pkt_access;
+	bool raw_mode, pkt_access, has_key;
+	u64 key; /* of a lookup, when constant */
 	u32 release_regno, raw_regno;
 	s32 access_size, mem_size;
 	u64 size_max;

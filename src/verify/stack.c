@@ -463,7 +463,7 @@ static int read_variable(struct verify_env *env, u32 ptr_regno, s32 off, u32 siz
 	struct reg *ptr = cur_reg(env, ptr_regno);
 	struct frame *frame = reg_frame(env, ptr);
 	s32 min, max;
-	int err = stack_check_range(env, ptr_regno, off, (s32)size, false, false, NULL);
+	int err = stack_check_range(env, ptr_regno, off, (s32)size, false, STACK_LOAD, NULL);
 
 	if (err)
 		return err;
@@ -545,18 +545,20 @@ static int refuse_byte(struct verify_env *env, u32 regno, const struct reg *reg,
 }
 
 int stack_check_range(struct verify_env *env, u32 regno, s32 off, s32 size, bool zero_ok,
-	bool is_helper, struct call_meta *meta)
+	enum stack_use use, struct call_meta *meta)
 {
 	struct reg *reg = cur_reg(env, regno);
 	struct frame *frame = reg_frame(env, reg);
+	bool is_helper = use != STACK_LOAD;
+	/* older kernels did not know which helper reads and which writes */
+	bool is_write = is_helper && (use == STACK_HELPER_WRITE || env->kernel < KERNEL(6, 14));
 	s32 min, max;
 	char text[48];
 	int err;
 
 	if (size == 0 && !zero_ok)
 		return verify_refuse(env, REASON_ZERO_SIZE, "invalid zero-sized read\n");
-	/* a helper's access may be a write: bytes that were never written are grown into */
-	err = stack_check_bounds(env, regno, off, size, is_helper, is_helper);
+	err = stack_check_bounds(env, regno, off, size, is_helper, is_write);
 	if (err)
 		return err;
 	if (reg_var_is_const(reg)) {
@@ -581,7 +583,7 @@ int stack_check_range(struct verify_env *env, u32 regno, s32 off, s32 size, bool
 			return verify_refuse(
 				env, REASON_INTERNAL, "verifier bug: allocated_stack too small");
 		s = &frame->slots[slot_index(i)];
-		if (!byte_is_ok(env, s, &s->kind[(u32)(-i - 1) % SLOT_SIZE], is_helper))
+		if (!byte_is_ok(env, s, &s->kind[(u32)(-i - 1) % SLOT_SIZE], is_write))
 			return refuse_byte(env, regno, reg, is_helper, min, i, size);
 		live_mark_read(env, &s->spilled, s->spilled.parent, LIVE_READ64);
 	}

@@ -50,6 +50,13 @@ static int add(struct verify_env *env, s64 insn)
 	return 0;
 }
 
+static bool has_exception_callback(const struct verify_env *env)
+{
+	return env->has_func_info &&
+		btype_find_tag(env->in->btf, env->in->func_info[0].type_id, -1,
+			"exception_callback:", 0) > 0;
+}
+
 int subprogs_find(struct verify_env *env)
 {
 	int err = add(env, 0);
@@ -68,6 +75,8 @@ int subprogs_find(struct verify_env *env)
 	}
 	if (err)
 		return err;
+	if (has_exception_callback(env))
+		return verify_unsupported(env, "an exception callback");
 	env->subprogs[env->subprog_count].start = env->insn_count;
 	if (verify_says_all(env))
 		for (u32 i = 0; i < env->subprog_count; i++)
