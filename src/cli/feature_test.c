@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * `hachi feature --backend kernel` against libbpf's probes and bpftool's output: on what all of
- * them know, they agree.
+ * `hachi feature`: for the build, what is listed is what the instance takes; for the kernel,
+ * libbpf's probes and bpftool agree on what they know.
  */
 #include "cli/feature.h"
 #include "cli/cli.h"
@@ -68,6 +68,85 @@ TEST(helpers_are_those_of_the_tables)
 	CHECK(!feature_has_command(&door, 1000));
 	CHECK(!feature_has_map_type(&door, 1000));
 	CHECK(!feature_has_prog_type(&door, 1000));
+}
+
+/* ---- the instance */
+static struct hachi *instance;
+
+static long user_bpf(void *arg, int cmd, union bpf_attr *attr, u32 size)
+{
+	return hachi_bpf(instance, cmd, attr, size);
+}
+
+static void user_close(void *arg, int fd)
+{
+	hachi_close(instance, fd);
+}
+
+/* What is listed of a type whose helpers do not depend on the attach type, a load takes. */
+static void compare_with_loads(struct feature_door *user, u32 prog_type)
+{
+	struct feature_door by_loads = *user;
+
+	by_loads.has_helper = NULL;
+	for (u32 id = 1; id <= helper_spec_count(); id++) {
+		bool listed = feature_has_helper(user, prog_type, id);
+		bool loads = hachi_has_helper(id) && feature_has_helper(&by_loads, prog_type, id);
+
+		CHECK_MSG(listed == loads, "%s in program type %u: listed %d, a load %d",
+			helper_name(id), prog_type, listed, loads);
+	}
+}
+
+TEST(the_build_lists_what_its_instance_takes)
+{
+	struct hachi_opts opts = {.size = sizeof(opts), .btf_path = ""};
+	struct feature_door user = {.bpf = user_bpf,
+		.close = user_close,
+		.kernel = kernel_profile_by_name(NULL)->version,
+		.has_helper = hachi_has_helper,
+		.has_command = hachi_has_command};
+
+	REQUIRE_EQ(hachi_new(&opts, &instance), 0);
+	CHECK(feature_has_syscall(&user));
+	CHECK(feature_has_prog_type(&user, BPF_PROG_TYPE_XDP));
+	CHECK(feature_has_map_type(&user, BPF_MAP_TYPE_HASH));
+	CHECK(feature_has_map_type(&user, BPF_MAP_TYPE_HASH_OF_MAPS));
+	CHECK(feature_has_map_type(&user, BPF_MAP_TYPE_RINGBUF));
+	for (u32 type = 1; type <= maptype_spec_count(); type++)
+		CHECK_MSG(feature_has_map_type(&user, type) == hachi_has_map_type(type),
+			"map type %u", type);
+	for (const struct feature_misc *misc = feature_miscs; misc->key; misc++)
+		CHECK_MSG(misc->probe(&user), "%s", misc->key);
+	compare_with_loads(&user, BPF_PROG_TYPE_SOCKET_FILTER);
+	compare_with_loads(&user, BPF_PROG_TYPE_KPROBE);
+	compare_with_loads(&user, BPF_PROG_TYPE_SCHED_CLS);
+	compare_with_loads(&user, BPF_PROG_TYPE_XDP);
+	compare_with_loads(&user, BPF_PROG_TYPE_LWT_XMIT);
+	hachi_free(instance);
+}
+
+TEST(an_older_kernel_has_less)
+{
+	struct hachi_opts opts = {.size = sizeof(opts), .btf_path = "", .kernel = "5.15"};
+	struct feature_door user = {.bpf = user_bpf,
+		.close = user_close,
+		.kernel = KERNEL(5, 15),
+		.has_helper = hachi_has_helper,
+		.has_command = hachi_has_command};
+	u32 missing = 0;
+
+	REQUIRE_EQ(hachi_new(&opts, &instance), 0);
+	CHECK(feature_has_prog_type(&user, BPF_PROG_TYPE_XDP));
+	CHECK(!feature_has_prog_type(&user, HACHI_BPF_PROG_TYPE_NETFILTER));
+	CHECK(!feature_has_map_type(&user, BPF_MAP_TYPE_USER_RINGBUF));
+	CHECK(!feature_has_helper(&user, BPF_PROG_TYPE_XDP, BPF_FUNC_loop));
+	CHECK(feature_has_helper(&user, BPF_PROG_TYPE_XDP, BPF_FUNC_map_lookup_elem));
+	CHECK(!feature_has_command(&user, HACHI_BPF_TOKEN_CREATE));
+	for (const struct feature_misc *misc = feature_miscs; misc->key; misc++)
+		missing += !misc->probe(&user);
+	CHECK_EQ(missing, 1); /* ISA v4 */
+	hachi_free(instance);
 }
 
 /* ---- bpftool */
