@@ -27,7 +27,8 @@ struct kernel_load {
 
 static inline int kernel_bpf(int cmd, union bpf_attr *attr, unsigned int size)
 {
-	long ret = syscall(SYS_bpf, cmd, attr, size);
+	/* all six arguments: the command's own syscall() takes them */
+	long ret = syscall(SYS_bpf, cmd, attr, size, 0L, 0L, 0L);
 
 	return ret < 0 ? -errno : (int)ret;
 }
@@ -87,14 +88,14 @@ static inline bool kernel_limit_caps(bool bpf, bool perfmon, bool net_admin)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
-	if (syscall(SYS_capget, &header, data))
+	if (syscall(SYS_capget, &header, data, 0L, 0L, 0L, 0L))
 		return false;
 	data[0].effective &= ~(1u << CAP_SYS_ADMIN | 1u << CAP_NET_ADMIN);
 	data[1].effective &= ~(1u << (CAP_BPF - 32) | 1u << (CAP_PERFMON - 32));
 	data[0].effective |= net_admin ? 1u << CAP_NET_ADMIN : 0;
 	data[1].effective |= bpf ? 1u << (CAP_BPF - 32) : 0;
 	data[1].effective |= perfmon ? 1u << (CAP_PERFMON - 32) : 0;
-	return syscall(SYS_capset, &header, data) == 0;
+	return syscall(SYS_capset, &header, data, 0L, 0L, 0L, 0L) == 0;
 }
 
 static inline void kernel_restore_caps(void)
@@ -102,11 +103,11 @@ static inline void kernel_restore_caps(void)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
-	if (syscall(SYS_capget, &header, data))
+	if (syscall(SYS_capget, &header, data, 0L, 0L, 0L, 0L))
 		return;
 	data[0].effective = data[0].permitted;
 	data[1].effective = data[1].permitted;
-	syscall(SYS_capset, &header, data);
+	syscall(SYS_capset, &header, data, 0L, 0L, 0L, 0L);
 }
 
 #endif

@@ -19,7 +19,7 @@
 
 static long kernel_bpf(void *arg, int cmd, union bpf_attr *attr, u32 size)
 {
-	long ret = syscall(SYS_bpf, cmd, attr, size);
+	long ret = syscall(SYS_bpf, cmd, attr, size, 0L, 0L, 0L);
 
 	return ret < 0 ? -errno : ret;
 }

@@ -58,8 +58,11 @@ static bool has_generic_set(u32 prog_type, u16 kernel)
 	}
 }
 
-static bool is_tracing_hook(u32 prog_type)
+static bool is_tracing_hook(u32 prog_type, u16 kernel)
 {
+	/* tracepoint and perf_event came to it later */
+	if (kernel && kernel < KERNEL(6, 2))
+		return prog_type == BPF_PROG_TYPE_TRACING || prog_type == BPF_PROG_TYPE_LSM;
 	return prog_type == BPF_PROG_TYPE_TRACING || prog_type == BPF_PROG_TYPE_TRACEPOINT ||
 		prog_type == BPF_PROG_TYPE_PERF_EVENT || prog_type == BPF_PROG_TYPE_LSM;
 }
@@ -83,7 +86,7 @@ static bool has_skb_set(u32 prog_type, u16 kernel)
 	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
 	case BPF_PROG_TYPE_CGROUP_SYSCTL: return true;
 	case BPF_PROG_TYPE_SOCK_OPS: return !kernel || kernel >= KERNEL(6, 15);
-	default: return is_tracing_hook(prog_type);
+	default: return is_tracing_hook(prog_type, kernel);
 	}
 }
 
@@ -95,12 +98,13 @@ bool kfunc_allowed(const struct kfunc_spec *spec, u32 prog_type, u16 kernel)
 	case KFUNC_IN_COMMON: return true;
 	case KFUNC_IN_GENERIC: return has_generic_set(prog_type, kernel);
 	case KFUNC_IN_TRACING:
-		return is_tracing_hook(prog_type) ||
-			((!kernel || kernel >= KERNEL(6, 17)) && has_generic_set(prog_type, kernel));
+		return is_tracing_hook(prog_type, kernel) ||
+			((!kernel || kernel >= KERNEL(6, 17)) &&
+				has_generic_set(prog_type, kernel));
 	case KFUNC_IN_LSM: return prog_type == BPF_PROG_TYPE_LSM;
 	case KFUNC_IN_CPUMASK:
-		return is_tracing_hook(prog_type) || prog_type == BPF_PROG_TYPE_STRUCT_OPS ||
-			prog_type == BPF_PROG_TYPE_SYSCALL;
+		return is_tracing_hook(prog_type, kernel) ||
+			prog_type == BPF_PROG_TYPE_STRUCT_OPS || prog_type == BPF_PROG_TYPE_SYSCALL;
 	case KFUNC_IN_SKB: return has_skb_set(prog_type, kernel);
 	case KFUNC_IN_XDP: return prog_type == BPF_PROG_TYPE_XDP;
 	}
