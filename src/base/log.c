@@ -33,9 +33,12 @@ static void put_fixed(struct log *log, const char *text, size_t len)
 static void put_rotating(struct log *log, const char *text, size_t len)
 {
 	u64 room = log->size - 1;
+	size_t skip = len > room ? len - (size_t)room : 0, at, first;
 
-	for (size_t i = len > room ? len - room : 0; i < len; i++)
-		log->buf[(log->end_pos + i) % log->size] = text[i];
+	at = (size_t)((log->end_pos + skip) % log->size);
+	first = MIN(len - skip, (size_t)log->size - at);
+	memcpy(log->buf + at, text + skip, first);
+	memcpy(log->buf, text + skip + first, len - skip - first);
 	log->end_pos += len;
 	if (log->end_pos - log->start_pos > room)
 		log->start_pos = log->end_pos - room;

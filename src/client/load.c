@@ -4,6 +4,7 @@
  * print callback is global, so the messages go to the load that is under way.
  */
 #include "client/load.h"
+#include "base/alloc.h"
 #include "client/compile.h"
 
 #include <bpf/bpf.h>
@@ -13,6 +14,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define LOG_SIZE (256u << 10)
 
 static _Thread_local struct load *current;
 
@@ -140,6 +143,13 @@ int load_open(
 		return err;
 	name_object(path, name, sizeof(name));
 	open_opts.object_name = name;
+	/*
+	 * A log of our own size: libbpf would try again and again with larger ones, and each try
+	 * verifies the whole program. The instance tells the reason without it.
+	 */
+	load->log = opts->h ? mem_zalloc(LOG_SIZE) : NULL;
+	open_opts.kernel_log_buf = load->log;
+	open_opts.kernel_log_size = load->log ? LOG_SIZE : 0;
 	current = load;
 	load->object = bpf_object__open_file(object, &open_opts);
 	err = load->object ? 0 : -errno;
@@ -217,8 +227,9 @@ int load_load(struct load *load, struct strbuf *ret_error)
 		add_libbpf_reason(load, ret_error);
 		return err;
 	}
-	strbuf_printf(
-		ret_error, "%s: program %s was refused: %s", load->path, name, strerror(-err));
+	strbuf_printf(ret_error, "%s: program %s was refused", load->path, name);
+	if (err != -ENOSPC) /* which only says that the log is longer than its buffer */
+		strbuf_printf(ret_error, ": %s", strerror(-err));
 	load_explain(load, ret_error);
 	return err;
 }
@@ -288,6 +299,8 @@ void load_close(struct load *load)
 	load->object = NULL;
 	compile_remove(load->object_path);
 	strbuf_release(&load->messages);
+	mem_free(load->log);
+	load->log = NULL;
 }
 
 struct bpf_program *load_program_by_id(const struct load *load, u32 id)

@@ -34,6 +34,7 @@ struct load {
 	struct bpf_object *object; /* owned */
 	VEC(struct load_attached) attached;
 	struct strbuf messages; /* what libbpf said */
+	char *log;		/* owned; the verifier's, on the user backend */
 };
 
 /*

@@ -338,7 +338,7 @@ long cmd_map_create(struct call *call)
 	const struct map_ops *ops;
 	struct map_params params;
 	struct map *map = NULL;
-	u32 mode;
+	u32 mode = 0;
 	long ret;
 
 	ret = check_attr(call->h, attr, &ops, &params);
