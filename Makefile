@@ -107,6 +107,7 @@ $(B)/test/%: $(OBJ)/%.o $(TEST_COMMON) $(B)/libcore.a $(B)/libtool.a
 CLI_TESTS := $(filter-out test/cli/lib.sh,$(wildcard test/cli/*.sh))
 export HACHI := $(abspath $(B)/hachi)
 export HACHI_BUILD := $(abspath $(B))
+export HACHI_LDFLAGS := $(LDFLAGS_$(MODE))
 
 .PHONY: check lint format demo install uninstall
 check: all test-bins $(CHECK_DEPS)

@@ -69,7 +69,9 @@ else
 	fail "the capture in the tree is what its generator writes"
 fi
 
-if cc -Iinclude -o "$tmp/embed" examples/embed.c "$HACHI_BUILD/libhachi.a" -lpthread 2>"$tmp/err"; then
+# shellcheck disable=SC2086
+if cc -Iinclude ${HACHI_LDFLAGS:-} -o "$tmp/embed" examples/embed.c "$HACHI_BUILD/libhachi.a" \
+	-lpthread 2>"$tmp/err"; then
 	run "$tmp/embed"
 	expect_line "embed: serves" '^/index.html: served$'
 	expect_line "embed: the plug-in refuses, and notes why with the server's helper" '^server: note 403$'
