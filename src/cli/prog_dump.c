@@ -238,8 +238,14 @@ static int print_stage(struct words *w, int fd, const char *name)
 		words_text(w, "after", w->after);
 		show_json_key(&w->json, "lines");
 		show_json_open(&w->json, '[');
-		for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		for (char *line = text; *line;) {
+			char *end = line + strcspn(line, "\n");
+			bool is_last = !*end;
+
+			*end = 0;
 			show_json_string(&w->json, line);
+			line = end + !is_last;
+		}
 		show_json_close(&w->json, ']');
 		show_json_close(&w->json, '}');
 	}
