@@ -48,10 +48,10 @@ static const char help_text[] =
 	"one `hachi batch`.\n"
 	"\n"
 	"Examples:\n"
-	"  hachi prog run examples/xdp_drop.bpf.c drop_icmp data_in packet.bin data_out -\n"
-	"  hachi prog dump examples/hello.bpf.c hello --after rewrite\n"
+	"  hachi prog run examples/xdp_drop.bpf.c xdp_drop data_in packet.bin data_out -\n"
+	"  hachi prog dump examples/hello.bpf.c hello_clone --after rewrite\n"
 	"  hachi prog list\n"
-	"  hachi prog dump xlated name drop_icmp linum\n"
+	"  hachi prog dump xlated name xdp_drop linum\n"
 	"  hachi prog load xdp.bpf.o /sys/fs/bpf/xdp\n";
 
 static const struct words_command commands[] = {

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEFAULT_OUT (32u << 10)
+#define DEFAULT_OUT	(32u << 10)
+#define ENOTSUPP_KERNEL 524 /* which libc does not name */
 
 struct buffer {
 	const char *in_path, *out_path;
@@ -127,8 +128,13 @@ static int run_fd(struct words *w, int fd, struct run *run)
 		.ctx_size_out = run->ctx.out_size, .repeat = (int)run->repeat);
 	int err;
 
-	if (bpf_prog_test_run_opts(fd, &opts))
+	if (bpf_prog_test_run_opts(fd, &opts)) {
+		if (w->h && errno == ENOTSUPP_KERNEL)
+			return words_error(w,
+				"failed to run program: a program of its type has no "
+				"test run; `hachi run` attaches it");
 		return words_error_errno(w, errno, "failed to run program");
+	}
 	if (w->is_json)
 		show_json_open(&w->json, '{');
 	/* a file that cannot be written does not hide the result */

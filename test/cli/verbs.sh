@@ -58,6 +58,9 @@ expect_line "data that is not there" '^Error: failed to open .*nothere' "$tmp/er
 run "$HACHI" prog run "$object" hv_length data "$tmp/packet"
 expect_line "an ambiguous word" "ambiguous prefix: 'data' could be 'data_in' or" "$tmp/err"
 
+run "$HACHI" prog run examples/hello.bpf.c hello_clone
+expect_line "a program without test run" '^Error: failed to run program: ' "$tmp/err"
+
 for stage in load verify rewrite; do
 	run "$HACHI" prog dump "$object" hv_length --after "$stage"
 	expect_line "prog dump --after $stage" '^ +[0-9]+: \(95\) exit'
