@@ -14,15 +14,19 @@ typedef int s32;
 typedef long long s64;
 
 #ifdef NATIVE
+#define PASTE_(a, b) a##b
+#define PASTE(a, b)  PASTE_(a, b)
 #define PROGRAM(name)                                                                              \
-	int name(struct bench_ctx *ctx);                                                           \
-	int name(struct bench_ctx *ctx)
+	int PASTE(NATIVE, name)(struct bench_ctx *ctx);                                            \
+	int PASTE(NATIVE, name)(struct bench_ctx *ctx)
+#define STORAGE static
 #define CTX	     struct bench_ctx
 #define DATA(ctx)    ((u8 *)(ctx)->data)
 #define DATAEND(ctx) ((u8 *)(ctx)->data_end)
 #else
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#define STORAGE
 #define PROGRAM(name) SEC("xdp") int name(struct xdp_md *ctx)
 #define DATA(ctx)     ((u8 *)(long)(ctx)->data)
 #define DATAEND(ctx)  ((u8 *)(long)(ctx)->data_end)
@@ -268,8 +272,9 @@ PROGRAM(log_2)
 	return (int)sum;
 }
 
+/* all zero in every engine: what counts is the way to it */
 enum { TABLE_SIZE = 65537 };
-u32 maglev_table[TABLE_SIZE];
+STORAGE u32 maglev_table[TABLE_SIZE];
 
 PROGRAM(maglev)
 {
@@ -292,7 +297,7 @@ PROGRAM(maglev)
 }
 
 enum { SIEVE_SIZE = 2048 };
-u8 sieve_marks[SIEVE_SIZE];
+STORAGE u8 sieve_marks[SIEVE_SIZE];
 
 PROGRAM(sieve)
 {

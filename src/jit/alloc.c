@@ -33,8 +33,10 @@ struct alloc {
 	u32 *globals;	/* value of each number */
 	u32 global_count, words;
 	u64 *live_in, *live_out; /* by block */
-	u32 in_reg[32];		 /* value in each register, 0 = free */
-	u32 slot_end[64];	 /* where the value in a slot ends, for the first slots */
+	/* values that share a place: the first one, and the next one */
+	u32 *leader, *next_member;
+	u32 in_reg[32];	  /* value in each register, 0 = free */
+	u32 slot_end[64]; /* where the value in a slot ends, for the first slots */
 	struct alloc_result result;
 };
 
@@ -291,6 +293,128 @@ static u32 forbidden(const struct alloc *al, const struct interval *in)
 	return mask;
 }
 
+/* ---- webs ---------------------------------------------------------------------------------- */
+
+/*
+ * A phi and an argument of it that are never needed at the same time share one place; most copies
+ * on edges vanish so. The web's interval is the hull of its members', so it is safe towards all
+ * others; between members liveness is looked up exactly.
+ */
+enum { WEB_MEMBERS = 12, WEB_SLACK = 48 };
+
+static bool reads(const struct ir_func *f, const struct ir_val *val, u32 v)
+{
+	u32 i;
+
+	if (val->a == v || val->b == v || val->c == v)
+		return true;
+	for (i = 0; i < val->arg_count; i++) {
+		if (f->args[val->args + i] == v)
+			return true;
+	}
+	if (val->b && (f->vals[val->b].flags & IR_FOLDED) && reads(f, &f->vals[val->b], v))
+		return true;
+	return val->a && (f->vals[val->a].flags & IR_FOLDED) && reads(f, &f->vals[val->a], v);
+}
+
+static bool is_at_start(const struct ir_val *val)
+{
+	return val->op == IR_PHI || val->op == IR_PARAM;
+}
+
+/* Whether v is needed after `at` is written. */
+static bool is_live_after(const struct alloc *al, u32 v, u32 at)
+{
+	const struct ir_func *f = al->f;
+	const struct ir_val *val = &f->vals[v], *def = &f->vals[at];
+	u32 block = def->block, u, global = al->global_of[v];
+
+	if (is_at_start(def)) {
+		if (is_at_start(val) && val->block == block)
+			return true;
+		return global && get_bit(&al->live_in[(size_t)block * al->words], global - 1);
+	}
+	if (val->block == block && v > at && !is_at_start(val))
+		return false;
+	if (global && get_bit(&al->live_out[(size_t)block * al->words], global - 1))
+		return true;
+	for (u = at + 1; u < f->blocks[block].end; u++) {
+		if (f->vals[u].op != IR_PHI && reads(f, &f->vals[u], v))
+			return true;
+	}
+	return false;
+}
+
+static u32 web_leader(struct alloc *al, u32 v)
+{
+	while (al->leader[v] != v)
+		v = al->leader[v];
+	return v;
+}
+
+static void merge(struct alloc *al, u32 x, u32 y)
+{
+	struct interval *a = &al->intervals[x], *b = &al->intervals[y];
+	u32 start = MIN(a->start, b->start), end = MAX(a->end, b->end), u, w, t, count = 0;
+
+	if (end - start > (a->end - a->start) + (b->end - b->start) + WEB_SLACK)
+		return;
+	for (u = x; u; u = al->next_member[u]) {
+		for (w = y; w; w = al->next_member[w]) {
+			if (++count > WEB_MEMBERS * WEB_MEMBERS || is_live_after(al, u, w) ||
+				is_live_after(al, w, u))
+				return;
+		}
+	}
+	a->start = start;
+	a->end = end;
+	a->weight += b->weight;
+	for (t = x; al->next_member[t]; t = al->next_member[t])
+		;
+	al->next_member[t] = y;
+	for (u = y; u; u = al->next_member[u])
+		al->leader[u] = x;
+}
+
+static void merge_phi(struct alloc *al, u32 phi)
+{
+	struct ir_func *f = al->f;
+	const struct ir_val *val = &f->vals[phi];
+	u32 i;
+
+	for (i = 0; i < val->arg_count; i++) {
+		u32 in = f->args[val->args + i], x = web_leader(al, phi), y;
+
+		if (!has_place(&f->vals[in]) || f->vals[in].op == IR_CONST)
+			continue;
+		y = web_leader(al, in);
+		if (x != y)
+			merge(al, x, y);
+	}
+}
+
+static int find_webs(struct alloc *al)
+{
+	struct ir_func *f = al->f;
+	s32 depth;
+	u32 v;
+
+	al->leader = arena_alloc(&f->program->arena, f->val_count * sizeof(u32));
+	al->next_member = arena_calloc(&f->program->arena, f->val_count, sizeof(u32));
+	if (!al->leader || !al->next_member)
+		return -ENOMEM;
+	for (v = 0; v < f->val_count; v++)
+		al->leader[v] = v;
+	for (depth = 4; depth >= 0; depth--) { /* inner loops first */
+		for (v = 1; v < f->val_count; v++) {
+			if (f->vals[v].op == IR_PHI && has_place(&f->vals[v]) &&
+				f->blocks[f->vals[v].block].loop_depth == depth)
+				merge_phi(al, v);
+		}
+	}
+	return 0;
+}
+
 /* ---- giving out ---------------------------------------------------------------------------- */
 
 static void set_hint(struct alloc *al, u32 v, u8 reg)
@@ -344,6 +468,12 @@ static bool try_reg(const struct alloc *al, u32 allowed, s32 reg)
 	return reg >= 0 && reg < 32 && (allowed >> reg & 1) && !al->in_reg[reg];
 }
 
+/* As far as it is known now. */
+static s32 reg_of(const struct alloc *al, u32 v)
+{
+	return al->f->vals[al->leader[v]].reg;
+}
+
 /* The register of an operand that ends here, or of a phi that this value flows into. */
 static s32 pick_hinted(const struct alloc *al, u32 v, u32 allowed)
 {
@@ -351,20 +481,22 @@ static s32 pick_hinted(const struct alloc *al, u32 v, u32 allowed)
 	const struct ir_val *val = &f->vals[v];
 	u32 i;
 
-	if (val->hint != 0xff && try_reg(al, allowed, val->hint))
-		return val->hint;
+	for (i = v; i; i = al->next_member[i]) {
+		if (f->vals[i].hint != 0xff && try_reg(al, allowed, f->vals[i].hint))
+			return f->vals[i].hint;
+	}
 	if (val->op == IR_PHI || val->op == IR_SELECT) {
 		for (i = 0; i < val->arg_count; i++) {
-			if (try_reg(al, allowed, f->vals[f->args[val->args + i]].reg))
-				return f->vals[f->args[val->args + i]].reg;
+			if (try_reg(al, allowed, reg_of(al, f->args[val->args + i])))
+				return reg_of(al, f->args[val->args + i]);
 		}
 	}
-	if (val->c && val->op == IR_SELECT && try_reg(al, allowed, f->vals[val->c].reg))
-		return f->vals[val->c].reg;
-	if (val->a && try_reg(al, allowed, f->vals[val->a].reg))
-		return f->vals[val->a].reg;
-	if (val->b && try_reg(al, allowed, f->vals[val->b].reg))
-		return f->vals[val->b].reg;
+	if (val->c && val->op == IR_SELECT && try_reg(al, allowed, reg_of(al, val->c)))
+		return reg_of(al, val->c);
+	if (val->a && try_reg(al, allowed, reg_of(al, val->a)))
+		return reg_of(al, val->a);
+	if (val->b && try_reg(al, allowed, reg_of(al, val->b)))
+		return reg_of(al, val->b);
 	return -1;
 }
 
@@ -489,15 +621,26 @@ int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 us
 	values = arena_alloc(&f->program->arena, f->val_count * sizeof(u32));
 	if (err || !values)
 		return -ENOMEM;
+	if (find_webs(&al))
+		return -ENOMEM;
 	find_hints(&al);
 	for (v = 1; v < f->val_count; v++) {
 		f->vals[v].reg = -1;
-		if (has_place(&f->vals[v]) && al.intervals[v].start != UINT32_MAX)
+		if (has_place(&f->vals[v]) && al.leader[v] == v &&
+			al.intervals[v].start != UINT32_MAX)
 			values[count++] = v;
 	}
 	sort_by_start(&al, values, count);
 	for (v = 0; v < count; v++)
 		give(&al, values[v]);
+	for (v = 1; v < f->val_count; v++) {
+		f->vals[v].reg = f->vals[al.leader[v]].reg;
+		f->vals[v].slot = f->vals[al.leader[v]].slot;
+	}
+	f->live_in = al.live_in;
+	f->live_words = al.words;
+	f->live_values = al.globals;
+	f->live_count = al.global_count;
 	*ret_result = al.result;
 	return 0;
 }

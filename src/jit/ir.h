@@ -174,6 +174,9 @@ struct ir_func {
 	u32 block;	 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
+	/* who is live at the starts of blocks (alloc.c) */
+	u64 *live_in;
+	u32 *live_values, live_count, live_words;
 	bool has_calls, has_may_goto, has_tail_call, is_visited;
 	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
 };

@@ -178,6 +178,51 @@ static void fold_compare(struct ir_func *f, struct ir_block *b)
 	}
 }
 
+/* Whether this operand must be in a register when it is a constant beyond 32 signed bits. */
+static bool needs_register(const struct ir_val *user, u32 operand)
+{
+	switch (user->op) {
+	case IR_PHI:
+	case IR_CALL:
+	case IR_CALL_FUNC:
+	case IR_TAIL_CALL:
+	case IR_PACKET: return false;
+	case IR_STORE:
+	case IR_RELEASE: return user->size == 8 || operand != user->c;
+	case IR_LOAD:
+	case IR_LOADSX:
+	case IR_ACQUIRE:
+	case IR_ATOMIC: return true;
+	default: return user->w == 64;
+	}
+}
+
+/*
+ * Constants that no instruction needs in a register have no place: they are made where they go.
+ * (A return counts as a use in a register; there it is made directly, too.)
+ */
+static void place_constants(struct ir_func *f)
+{
+	u32 v;
+
+	for (v = 1; v < f->val_count; v++) {
+		if (f->vals[v].op == IR_CONST)
+			f->vals[v].flags |= IR_NO_REG;
+	}
+	for (v = 1; v < f->val_count; v++) {
+		struct ir_val *val = &f->vals[v];
+		bool is_return = val->op == IR_END && f->blocks[val->block].term == IR_TERM_RETURN;
+
+		if (is_return)
+			continue;
+		IR_FOR_EACH_OPERAND(f, val, p, {
+			if (ir_is_const(f, *p) && !ir_fits_s32(f->vals[*p].imm) &&
+				needs_register(val, *p))
+				f->vals[*p].flags &= (u8)~IR_NO_REG;
+		});
+	}
+}
+
 void pass_address(struct ir_func *f)
 {
 	u32 v, i;
@@ -200,4 +245,5 @@ void pass_address(struct ir_func *f)
 		narrow_branch(f, &f->blocks[i]);
 		fold_compare(f, &f->blocks[i]);
 	}
+	place_constants(f);
 }

@@ -245,6 +245,72 @@ static u32 next_block(const struct lower *l, u32 block)
 	return block;
 }
 
+static bool is_written(const struct lower_move *moves, u32 count, const struct ir_val *val)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		if (moves[i].dst_kind == PLACE_REG && (s32)moves[i].dst == val->reg)
+			return true;
+	}
+	return false;
+}
+
+/* Whether what block `to` needs from `from` lives where one of the moves writes. */
+static bool is_overwritten(
+	const struct lower *l, u32 from, u32 to, const struct lower_move *moves, u32 count)
+{
+	const struct ir_func *f = l->f;
+	const struct ir_block *b = &f->blocks[to];
+	const u64 *live = &f->live_in[(size_t)to * f->live_words];
+	u32 w, v, k;
+
+	for (w = 0; w < f->live_words; w++) {
+		u64 bits;
+
+		for (bits = live[w]; bits; bits &= bits - 1) {
+			v = f->live_values[w * 64 + (u32)__builtin_ctzll(bits)];
+			if (is_written(moves, count, &f->vals[v]))
+				return true;
+		}
+	}
+	for (k = 0; k < b->pred_count; k++) {
+		if (f->preds[b->preds + k] == from)
+			break;
+	}
+	for (v = b->first; v < b->end; v++) {
+		const struct ir_val *val = &f->vals[v];
+
+		if (val->op == IR_PHI && is_written(moves, count, &f->vals[f->args[val->args + k]]))
+			return true;
+	}
+	return false;
+}
+
+static void go_to(struct lower *l, u32 from, u32 to);
+
+/*
+ * A jump back with moves: they stand before the jump, if they change neither the flags nor what the
+ * other way needs, so that the loop has one jump.
+ */
+static bool branch_back(struct lower *l, u32 block, enum x86_cond cond)
+{
+	const struct ir_block *b = &l->f->blocks[block];
+	struct lower_move moves[LOWER_MAX_MOVES];
+	u32 count = edge_moves(l, block, b->succ[0], moves), i;
+
+	if (!count || b->succ[0] > block || is_overwritten(l, block, b->succ[1], moves, count))
+		return false;
+	for (i = 0; i < count; i++) {
+		if (moves[i].src_kind == PLACE_CONST || moves[i].dst_kind != PLACE_REG)
+			return false;
+	}
+	lower_moves(l, moves, count);
+	x86_jump(l->b, cond, l->block_labels + b->succ[0]);
+	go_to(l, block, b->succ[1]);
+	return true;
+}
+
 static void go_to(struct lower *l, u32 from, u32 to)
 {
 	struct lower_move moves[LOWER_MAX_MOVES];
@@ -265,6 +331,8 @@ static void branch(struct lower *l, u32 block, enum x86_cond cond)
 	bool moves_other = edge_moves(l, block, other, moves) != 0;
 	u32 label;
 
+	if (branch_back(l, block, cond))
+		return;
 	if (moves_taken ? !moves_other : (taken == next && !moves_other)) {
 		u32 t = taken; /* the way with moves, or the next block, falls through */
 
