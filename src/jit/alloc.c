@@ -78,7 +78,9 @@ static void find_globals(struct alloc *al)
 		struct ir_val *val = &f->vals[v];
 
 		IR_FOR_EACH_OPERAND(f, val, p, {
-			if (val->op == IR_PHI || f->vals[*p].block != val->block)
+			if (val->op == IR_PHI && (f->vals[*p].flags & IR_FOLDED))
+				make_global(al, f->vals[*p].a);
+			else if (val->op == IR_PHI || f->vals[*p].block != val->block)
 				make_global(al, *p);
 		});
 	}
@@ -128,6 +130,8 @@ static void find_phi_uses(struct alloc *al)
 			u32 pred = f->preds[f->blocks[val->block].preds + k];
 			u32 in = f->args[val->args + k];
 
+			if (f->vals[in].flags & IR_FOLDED)
+				in = f->vals[in].a; /* the sum is computed on the edge */
 			if (al->global_of[in])
 				set_bit(&al->live_out[(size_t)pred * al->words],
 					al->global_of[in] - 1);

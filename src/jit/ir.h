@@ -174,6 +174,7 @@ struct ir_func {
 	u32 block;	 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
+	u32 hoisted[4], hoisted_count; /* wide constants of loops, made at the entry */
 	/* who is live at the starts of blocks (alloc.c) */
 	u64 *live_in;
 	u32 *live_values, live_count, live_words;

@@ -568,6 +568,37 @@ static void fill_phis(struct build *b)
 	}
 }
 
+/* Wide constants that loops need are made once, before them; a few, since each takes a register. */
+static void hoist_constants(struct build *b)
+{
+	struct ir_func *f = b->f;
+	const struct code *code = b->program->code;
+	u32 i, insn;
+
+	for (i = 0; i < f->block_count; i++) {
+		const struct ir_block *blk = &f->blocks[i];
+
+		for (insn = blk->first_insn; insn < blk->end_insn && blk->loop_depth; insn++) {
+			const struct insn_decoded *d = &b->program->insns[insn];
+			u32 lo = (u32)d->imm64, v;
+			u64 imm = d->imm64;
+
+			if (!d->slots || d->desc->family != INSN_FAMILY_LD_IMM64)
+				continue;
+			if (d->desc->operation == INSN_DO_LD_MAP_VALUE && lo < code->map_count)
+				imm = code->maps[lo].values + (imm >> 32);
+			else if (d->desc->operation != INSN_DO_LD_IMM64)
+				continue;
+			if (ir_fits_s32(imm) || f->hoisted_count == ARRAY_SIZE(f->hoisted))
+				continue;
+			v = ir_const(f, imm);
+			if (f->hoisted_count && f->hoisted[f->hoisted_count - 1] >= v)
+				continue; /* known already */
+			f->hoisted[f->hoisted_count++] = v;
+		}
+	}
+}
+
 /* Parameters and the like stand at the start of block 0. */
 static void build_entry(struct build *b)
 {
@@ -588,6 +619,7 @@ static void build_entry(struct build *b)
 	}
 	f->run = ir_new(f, IR_PARAM, 0, 0);
 	f->vals[f->run].imm = IR_RUN_ARG;
+	hoist_constants(b);
 }
 
 int ir_build_func(struct ir_func *f)

@@ -12,6 +12,12 @@ u32 ir_const(struct ir_func *f, u64 imm)
 	u32 *cached = &f->const_cache[(imm ^ imm >> 7) % ARRAY_SIZE(f->const_cache)];
 	u32 v = *cached;
 
+	u32 i;
+
+	for (i = 0; i < f->hoisted_count; i++) {
+		if (f->vals[f->hoisted[i]].imm == imm)
+			return f->hoisted[i];
+	}
 	/* a wide one is computed where it stands, so only its own block may use it again */
 	if (v && f->vals[v].imm == imm &&
 		(f->vals[v].block == f->block || (f->vals[v].flags & IR_NO_REG)))
@@ -61,6 +67,41 @@ static bool is_commutative(enum ir_op op)
 	return op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR;
 }
 
+/*
+ * x / c as a multiplication: with m = ceil(2^(32 + s) / c) below 2^32 the quotient of any 32-bit x
+ * is x * m >> (32 + s), as long as m * c exceeds the power of two by at most 2^s. 0 = no such m.
+ */
+static u32 divide_by_const(struct ir_func *f, u32 a, u32 c)
+{
+	u32 s;
+
+	for (s = 0; s < 32 && c > 1; s++) {
+		u64 power = 1ull << (32 + s), m = (power + c - 1) / c;
+
+		if (m >> 32)
+			return 0;
+		if (m * c - power <= 1ull << s) {
+			u32 product = ir_alu(f, IR_MUL, 64, ir_zext(f, 4, a), ir_const(f, m));
+
+			return ir_alu(f, IR_SHR, 64, product, ir_const(f, 32 + s));
+		}
+	}
+	return 0;
+}
+
+/* Unsigned division and remainder of what fits in 32 bits. */
+static u32 fold_division(struct ir_func *f, enum ir_op op, u8 w, u32 a, u64 b)
+{
+	u32 quotient;
+
+	if ((w == 64 && f->vals[a].bits > 32) || (w == 64 && b >> 32) || (u32)b == 0)
+		return 0;
+	quotient = divide_by_const(f, a, (u32)b);
+	if (!quotient || op == IR_UDIV)
+		return quotient;
+	return ir_alu(f, IR_SUB, 32, a, ir_alu(f, IR_MUL, 32, quotient, ir_const(f, b)));
+}
+
 /* a op b with a constant b; 0 = nothing simpler. */
 static u32 fold_with_const(struct ir_func *f, enum ir_op op, u8 w, u32 a, u64 b)
 {
@@ -101,11 +142,11 @@ static u32 fold_with_const(struct ir_func *f, enum ir_op op, u8 w, u32 a, u64 b)
 	case IR_UDIV:
 		if (IS_POWER_OF_2(b & all))
 			return ir_alu(f, IR_SHR, w, a, ir_const(f, (u64)__builtin_ctzll(b & all)));
-		break;
+		return fold_division(f, op, w, a, b);
 	case IR_UMOD:
 		if (IS_POWER_OF_2(b & all))
 			return ir_alu(f, IR_AND, w, a, ir_const(f, (b & all) - 1));
-		break;
+		return fold_division(f, op, w, a, b);
 	default: break;
 	}
 	/* x << 32 >> 32 */

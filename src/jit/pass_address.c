@@ -51,7 +51,7 @@ static void fold_index(struct ir_func *f, struct ir_val *v)
 
 	if (v->b || s->op != IR_ADD || s->w != 64 || s->uses != 1 || s->block != v->block)
 		return;
-	if (ir_is_const(f, s->b)) {
+	if (ir_is_const(f, s->b) && ir_fits_s32(f->vals[s->b].imm)) {
 		if (!ir_fits_s32((u64)v->disp + f->vals[s->b].imm))
 			return;
 		v->disp += (s32)f->vals[s->b].imm;
@@ -178,6 +178,31 @@ static void fold_compare(struct ir_func *f, struct ir_block *b)
 	}
 }
 
+/*
+ * i + n that only goes to a phi at the end of its block, while i itself is still needed: the move
+ * on the edge computes it, and i keeps its register.
+ */
+static void fold_step(struct ir_func *f, const struct ir_val *phi)
+{
+	u32 k, u;
+
+	for (k = 0; k < phi->arg_count; k++) {
+		u32 in = f->args[phi->args + k], pred = f->preds[f->blocks[phi->block].preds + k];
+		struct ir_val *v = &f->vals[in];
+		const struct ir_val *end = &f->vals[f->blocks[pred].end - 1];
+		bool is_needed = false;
+
+		if (v->op != IR_ADD || v->uses != 1 || v->block != pred || v->flags ||
+			!ir_is_const(f, v->b) || !ir_fits_s32(f->vals[v->b].imm) ||
+			f->vals[v->a].op == IR_FRAME || ir_is_const(f, v->a))
+			continue;
+		for (u = in + 1; u < f->blocks[pred].end; u++)
+			is_needed |= f->vals[u].a == v->a || f->vals[u].b == v->a;
+		if (is_needed && end->op == IR_END)
+			v->flags |= IR_FOLDED;
+	}
+}
+
 /* Whether this operand must be in a register when it is a constant beyond 32 signed bits. */
 static bool needs_register(const struct ir_val *user, u32 operand)
 {
@@ -244,6 +269,10 @@ void pass_address(struct ir_func *f)
 			continue;
 		narrow_branch(f, &f->blocks[i]);
 		fold_compare(f, &f->blocks[i]);
+	}
+	for (v = 1; v < f->val_count; v++) {
+		if (f->vals[v].op == IR_PHI)
+			fold_step(f, &f->vals[v]);
 	}
 	place_constants(f);
 }

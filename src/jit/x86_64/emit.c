@@ -132,7 +132,8 @@ static void put_rm(struct x86_buf *b, u8 w, u32 opcode, u8 reg, struct x86_mem m
 		return;
 	if (w == 16)
 		put(b, 0x66);
-	put_rex(b, rex, w == 8 && is_new_byte_reg(reg));
+	/* 80 and C6 have a digit there, not a register */
+	put_rex(b, rex, w == 8 && is_new_byte_reg(reg) && opcode != 0x80 && opcode != 0xc6);
 	put_opcode(b, opcode);
 	put_mem(b, reg, m);
 }

@@ -229,11 +229,52 @@ static u32 edge_moves(struct lower *l, u32 from, u32 to, struct lower_move *move
 		lower_move_src(l, f->args[val->args + k], m);
 		m->dst_kind = val->reg >= 0 ? PLACE_REG : PLACE_SLOT;
 		m->dst = val->reg >= 0 ? (u32)val->reg : val->slot;
-		if (m->src_kind == m->dst_kind && m->src == m->dst && m->src_kind <= PLACE_SLOT)
+		if (m->src_kind == m->dst_kind && m->src == m->dst && m->src_kind <= PLACE_SLOT &&
+			!m->add)
 			continue;
 		count++;
 	}
 	return count;
+}
+
+/* A block that only goes on to another one. */
+static bool is_empty(struct lower *l, u32 block)
+{
+	struct lower_move moves[LOWER_MAX_MOVES];
+	const struct ir_block *b = &l->f->blocks[block];
+	u32 v;
+
+	if (b->term != IR_TERM_JUMP || b->is_loop_head || block == 0 || b->succ[0] == block)
+		return false;
+	for (v = b->first; v + 1 < b->end; v++) {
+		if (l->f->vals[v].op != IR_NONE && !(l->f->vals[v].flags & IR_NO_REG))
+			return false;
+	}
+	return edge_moves(l, block, b->succ[0], moves) == 0;
+}
+
+/* Where control ends up when it goes to a block; no block without code. */
+static void find_targets(struct lower *l)
+{
+	struct ir_func *f = l->f;
+	u32 i, hops;
+
+	for (i = 0; i < f->block_count; i++)
+		l->targets[i] =
+			f->blocks[i].is_reachable && is_empty(l, i) ? f->blocks[i].succ[0] : i;
+	for (i = 0; i < f->block_count; i++) {
+		u32 to = l->targets[i];
+
+		for (hops = 0; l->targets[to] != to && hops < f->block_count; hops++)
+			to = l->targets[to];
+		if (l->targets[to] == to)
+			l->targets[i] = to;
+	}
+}
+
+static bool has_code(const struct lower *l, u32 block)
+{
+	return l->f->blocks[block].is_reachable && l->targets[block] == block;
 }
 
 /* The next block that has code. */
@@ -241,8 +282,13 @@ static u32 next_block(const struct lower *l, u32 block)
 {
 	do
 		block++;
-	while (block < l->f->block_count && !l->f->blocks[block].is_reachable);
+	while (block < l->f->block_count && !has_code(l, block));
 	return block;
+}
+
+static u32 label_of(const struct lower *l, u32 block)
+{
+	return l->block_labels + l->targets[block];
 }
 
 static bool is_written(const struct lower_move *moves, u32 count, const struct ir_val *val)
@@ -306,7 +352,7 @@ static bool branch_back(struct lower *l, u32 block, enum x86_cond cond)
 			return false;
 	}
 	lower_moves(l, moves, count);
-	x86_jump(l->b, cond, l->block_labels + b->succ[0]);
+	x86_jump(l->b, cond, label_of(l, b->succ[0]));
 	go_to(l, block, b->succ[1]);
 	return true;
 }
@@ -317,8 +363,8 @@ static void go_to(struct lower *l, u32 from, u32 to)
 	u32 count = edge_moves(l, from, to, moves);
 
 	lower_moves(l, moves, count);
-	if (to != next_block(l, from))
-		x86_jump(l->b, X86_ALWAYS, l->block_labels + to);
+	if (l->targets[to] != next_block(l, from))
+		x86_jump(l->b, X86_ALWAYS, label_of(l, to));
 }
 
 /* Jumps to succ[0] on cond, else goes to succ[1]. */
@@ -333,8 +379,14 @@ static void branch(struct lower *l, u32 block, enum x86_cond cond)
 
 	if (branch_back(l, block, cond))
 		return;
-	if (moves_taken ? !moves_other : (taken == next && !moves_other)) {
-		u32 t = taken; /* the way with moves, or the next block, falls through */
+	if (moves_taken && !moves_other && taken > block && l->targets[other] == next) {
+		/* leaves a loop or a straight way: its moves stand elsewhere */
+	} else if (moves_taken ? !moves_other
+			       : (!moves_other &&
+					 (l->targets[taken] == next ||
+						 (l->targets[other] != next && other <= block)))) {
+		u32 t = taken; /* the way with moves, or the next block, falls through; not a loop
+				*/
 
 		taken = other;
 		other = t;
@@ -342,16 +394,29 @@ static void branch(struct lower *l, u32 block, enum x86_cond cond)
 		moves_taken = false;
 	}
 	if (!moves_taken) {
-		x86_jump(l->b, cond, l->block_labels + taken);
+		x86_jump(l->b, cond, label_of(l, taken));
 		go_to(l, block, other);
 		return;
 	}
 	label = x86_new_label(l->b);
-	x86_jump(l->b, (enum x86_cond)(cond ^ 1), label);
-	lower_moves(l, moves, edge_moves(l, block, taken, moves));
-	x86_jump(l->b, X86_ALWAYS, l->block_labels + taken);
-	x86_bind(l->b, label);
+	l->edges[l->edge_count++] = (struct lower_edge){label, block, taken};
+	x86_jump(l->b, cond, label);
 	go_to(l, block, other);
+}
+
+/* The moves of edges that are not the way straight on. */
+static void lower_edges(struct lower *l)
+{
+	struct lower_move moves[LOWER_MAX_MOVES];
+	u32 i;
+
+	for (i = 0; i < l->edge_count; i++) {
+		const struct lower_edge *e = &l->edges[i];
+
+		x86_bind(l->b, e->label);
+		lower_moves(l, moves, edge_moves(l, e->from, e->to, moves));
+		x86_jump(l->b, X86_ALWAYS, label_of(l, e->to));
+	}
 }
 
 static void lower_end(struct lower *l, u32 block)
@@ -373,7 +438,7 @@ static void lower_end(struct lower *l, u32 block)
 			struct lower_move moves[LOWER_MAX_MOVES];
 
 			lower_moves(l, moves, edge_moves(l, block, b->succ[0], moves));
-			x86_jump(l->b, X86_ALWAYS, l->block_labels + b->succ[0]);
+			x86_jump(l->b, X86_ALWAYS, label_of(l, b->succ[0]));
 		}
 		x86_bind(l->b, label);
 		x86_alu_mi(l->b, X86_SUB, 64, counter, 1);
@@ -477,18 +542,26 @@ int lower_func(struct lower *l)
 	l->out_of_fuel_label = x86_new_label(l->b);
 	l->cancelled_label = x86_new_label(l->b);
 	l->flags_at = UINT32_MAX;
+	l->targets = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
+	l->edges = arena_alloc(&l->p->arena, f->block_count * sizeof(*l->edges));
+	if (!l->targets || !l->edges)
+		return -ENOMEM;
+	find_targets(l);
 	frame_enter(l);
 	for (i = 0; i < f->block_count; i++) {
 		const struct ir_block *b = &f->blocks[i];
 
-		if (!b->is_reachable)
+		if (!has_code(l, i))
 			continue;
+		if (b->is_loop_head && i + 1 < f->block_count)
+			x86_align(l->b, 4);
 		x86_bind(l->b, l->block_labels + i);
 		l->flags_at = UINT32_MAX;
 		for (v = b->first; v < b->end; v++)
 			lower_val(l, v);
 		lower_end(l, i);
 	}
+	lower_edges(l);
 	frame_exits(l);
 	return l->b->err;
 }

@@ -26,8 +26,14 @@ struct lower {
 	struct alloc_result alloc;
 	u32 func_labels; /* first of ir_program.func_count labels */
 	u32 block_labels;
+	u32 *targets; /* by block: where control ends up that goes there */
 	u32 exit_label, fault_label, zero_label;
 	bool is_exit_bound, uses_fault, uses_zero;
+	/* edges whose moves stand behind the function */
+	struct lower_edge {
+		u32 label, from, to;
+	} * edges;
+	u32 edge_count;
 	u32 saved;			      /* callee-saved registers to save */
 	s32 frame_bytes;		      /* below the saved registers */
 	s32 spill_at, may_goto_at, stack_end; /* offsets from rsp */
@@ -45,6 +51,7 @@ enum lower_place { PLACE_REG, PLACE_SLOT, PLACE_CONST, PLACE_FRAME, PLACE_FUNC }
 struct lower_move {
 	u8 dst_kind, src_kind; /* enum lower_place */
 	u8 w;
+	s32 add;      /* to what comes from a register or slot */
 	u32 dst, src; /* register, slot or function */
 	u64 imm;
 };

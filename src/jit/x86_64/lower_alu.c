@@ -357,6 +357,14 @@ void lower_select(struct lower *l, u32 v)
 	enum x86_cond cond = lower_compare(l, val->a, val->b, val->w, (enum ir_cond)val->cond);
 	u8 d = lower_dst(l, v), w = val->bits > 32 ? 64 : 32, src;
 
+	if (l->f->vals[yes].op == IR_CONST && l->f->vals[no].op == IR_CONST &&
+		l->f->vals[yes].imm + l->f->vals[no].imm == 1 && l->f->vals[yes].imm <= 1) {
+		x86_setcc(l->b, l->f->vals[yes].imm ? cond : (enum x86_cond)(cond ^ 1), d);
+		x86_movzx_rr(l->b, 1, d, d);
+		if (lower_is_spilled(l, v))
+			lower_store_dst(l, v, d);
+		return;
+	}
 	if (is_reg(l, yes, d)) {
 		u32 t = yes;
 

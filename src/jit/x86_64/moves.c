@@ -11,6 +11,13 @@ void lower_move_src(const struct lower *l, u32 v, struct lower_move *ret_move)
 	const struct ir_val *val = &l->f->vals[v];
 
 	ret_move->w = val->bits > 32 ? 64 : 32;
+	ret_move->add = 0;
+	if (val->flags & IR_FOLDED) { /* a sum that this move computes */
+		lower_move_src(l, val->a, ret_move);
+		ret_move->w = val->w;
+		ret_move->add = (s32)l->f->vals[val->b].imm;
+		return;
+	}
 	if (val->op == IR_CONST) {
 		ret_move->src_kind = PLACE_CONST;
 		ret_move->imm = val->imm;
@@ -37,13 +44,22 @@ static void put_in_reg(struct lower *l, u8 dst, const struct lower_move *m)
 {
 	switch ((enum lower_place)m->src_kind) {
 	case PLACE_REG:
-		if (dst != m->src)
+		if (m->add)
+			x86_lea(l->b, m->w, dst,
+				(struct x86_mem){(u8)m->src, X86_NO_REG, 0, m->add});
+		else if (dst != m->src)
 			x86_mov_rr(l->b, m->w, dst, (u8)m->src);
 		break;
-	case PLACE_SLOT: x86_load(l->b, m->w / 8, dst, slot(l, m->src)); break;
+	case PLACE_SLOT:
+		x86_load(l->b, m->w / 8, dst, slot(l, m->src));
+		if (m->add)
+			x86_lea(l->b, m->w, dst, (struct x86_mem){dst, X86_NO_REG, 0, m->add});
+		break;
 	case PLACE_CONST:
 		if (m->imm == 0)
 			x86_zero(l->b, dst);
+		else if (m->imm == UINT32_MAX)
+			x86_alu_ri(l->b, X86_OR, 32, dst, -1); /* shorter */
 		else
 			x86_mov_ri(l->b, dst, m->imm);
 		break;
@@ -60,11 +76,8 @@ static void carry_out(struct lower *l, const struct lower_move *m)
 		put_in_reg(l, (u8)m->dst, m);
 	} else if (m->src_kind == PLACE_CONST && ir_fits_s32(m->imm)) {
 		x86_store_imm(l->b, 8, slot(l, m->dst), (s32)m->imm);
-	} else if (m->src_kind == PLACE_REG) {
-		if (m->w == 32) /* the slot is read whole */
-			x86_store(l->b, 8, slot(l, m->dst), (u8)m->src);
-		else
-			x86_store(l->b, 8, slot(l, m->dst), (u8)m->src);
+	} else if (m->src_kind == PLACE_REG && !m->add) {
+		x86_store(l->b, 8, slot(l, m->dst), (u8)m->src);
 	} else {
 		put_in_reg(l, LOWER_SCRATCH2, m);
 		x86_store(l->b, 8, slot(l, m->dst), LOWER_SCRATCH2);

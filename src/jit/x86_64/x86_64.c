@@ -36,6 +36,7 @@ static bool has_bmi2(void)
 static void optimize(struct ir_func *f)
 {
 	pass_phi(f);
+	pass_select(f);
 	pass_bits(f);
 	pass_dce(f);
 	pass_address(f);
