@@ -129,6 +129,69 @@ static int mark_reachable(struct ir_func *f)
 	return 0;
 }
 
+/*
+ * Blocks in reverse postorder: whatever can come before a block stands before it, except around
+ * loops. The less nested way is visited first, so that loops stay together; then the taken one, so
+ * that falling through stays falling through.
+ */
+static void visit_order(const struct ir_block *b, const struct ir_block *blocks, u32 ret[2])
+{
+	ret[0] = b->succ[0];
+	ret[1] = b->succ[1];
+	if (b->succ_count == 2 && blocks[ret[1]].loop_depth < blocks[ret[0]].loop_depth) {
+		ret[0] = b->succ[1];
+		ret[1] = b->succ[0];
+	}
+}
+
+static int order_blocks(struct ir_func *f)
+{
+	u32 n = f->block_count, depth = 0, place = n, i, k;
+	u32 *stack = arena_calloc(&f->program->arena, 3 * (size_t)n, sizeof(u32));
+	struct ir_block *ordered = arena_calloc(&f->program->arena, n, sizeof(*ordered));
+	u32 *new_of, *next;
+
+	if (!stack || !ordered)
+		return -ENOMEM;
+	new_of = stack + n;
+	next = new_of + n; /* successors visited; UINT32_MAX = not seen */
+	memset(next, 0xff, n * sizeof(u32));
+	memset(new_of, 0xff, n * sizeof(u32));
+	stack[depth++] = 0;
+	next[0] = 0;
+	while (depth) {
+		u32 at = stack[depth - 1], succ[2];
+
+		visit_order(&f->blocks[at], f->blocks, succ);
+		if (next[at] == f->blocks[at].succ_count) {
+			new_of[at] = --place;
+			depth--;
+			continue;
+		}
+		k = succ[next[at]++];
+		if (next[k] == UINT32_MAX) {
+			next[k] = 0;
+			stack[depth++] = k;
+		}
+	}
+	/* what nothing reaches is left out */
+	f->block_count = n - place;
+	for (i = 0; i < n; i++) {
+		struct ir_block *b;
+
+		if (new_of[i] == UINT32_MAX)
+			continue;
+		b = &ordered[new_of[i] - place];
+		*b = f->blocks[i];
+		for (k = 0; k < b->succ_count; k++)
+			b->succ[k] = new_of[b->succ[k]] - place;
+		b->is_loop_head = false;
+		b->loop_depth = 0;
+	}
+	f->blocks = ordered;
+	return 0;
+}
+
 static int set_predecessors(struct ir_func *f)
 {
 	u32 i, k, total = 0;
@@ -199,6 +262,10 @@ int ir_find_blocks(struct ir_func *f)
 		err = set_successors(f, i);
 	if (!err)
 		err = mark_reachable(f);
+	if (!err) {
+		set_loops(f);
+		err = order_blocks(f);
+	}
 	if (!err)
 		err = set_predecessors(f);
 	if (!err)

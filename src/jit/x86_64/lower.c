@@ -553,7 +553,7 @@ int lower_func(struct lower *l)
 
 		if (!has_code(l, i))
 			continue;
-		if (b->is_loop_head && i + 1 < f->block_count)
+		if (b->is_loop_head && i && f->blocks[i - 1].loop_depth < b->loop_depth)
 			x86_align(l->b, 4);
 		x86_bind(l->b, l->block_labels + i);
 		l->flags_at = UINT32_MAX;

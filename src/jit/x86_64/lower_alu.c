@@ -349,22 +349,51 @@ void lower_convert(struct lower *l, u32 v)
 		lower_store_dst(l, v, d);
 }
 
+/* Whether comparing a and b leaves the scratch registers alone. */
+static bool is_plain(const struct lower *l, u32 v)
+{
+	s32 imm;
+
+	return is_in_reg(l, v) || lower_small_const(l, v, 64, &imm);
+}
+
+/* 1 or 0. setcc writes a byte only: the rest is cleared before, or it waits for the old value. */
+static void select_bit(struct lower *l, u32 v, bool is_inverted)
+{
+	const struct ir_val *val = &l->f->vals[v];
+	bool is_clean = is_plain(l, val->a) && is_plain(l, val->b);
+	u8 d = lower_dst(l, v), t = d;
+	enum x86_cond cond;
+
+	if (is_clean) {
+		if (is_reg(l, val->a, d) || is_reg(l, val->b, d))
+			t = LOWER_SCRATCH;
+		x86_zero(l->b, t);
+	}
+	cond = lower_compare(l, val->a, val->b, val->w, (enum ir_cond)val->cond);
+	x86_setcc(l->b, is_inverted ? (enum x86_cond)(cond ^ 1) : cond, t);
+	if (!is_clean)
+		x86_movzx_rr(l->b, 1, d, t);
+	else if (t != d)
+		x86_mov_rr(l->b, 32, d, t);
+	if (lower_is_spilled(l, v))
+		lower_store_dst(l, v, d);
+}
+
 /* The comparison stands first: the result may share a register with what it reads. */
 void lower_select(struct lower *l, u32 v)
 {
 	const struct ir_val *val = &l->f->vals[v];
 	u32 yes = val->c, no = l->f->args[val->args];
-	enum x86_cond cond = lower_compare(l, val->a, val->b, val->w, (enum ir_cond)val->cond);
 	u8 d = lower_dst(l, v), w = val->bits > 32 ? 64 : 32, src;
+	enum x86_cond cond;
 
 	if (l->f->vals[yes].op == IR_CONST && l->f->vals[no].op == IR_CONST &&
-		l->f->vals[yes].imm + l->f->vals[no].imm == 1 && l->f->vals[yes].imm <= 1) {
-		x86_setcc(l->b, l->f->vals[yes].imm ? cond : (enum x86_cond)(cond ^ 1), d);
-		x86_movzx_rr(l->b, 1, d, d);
-		if (lower_is_spilled(l, v))
-			lower_store_dst(l, v, d);
+		l->f->vals[yes].imm <= 1 && l->f->vals[no].imm == !l->f->vals[yes].imm) {
+		select_bit(l, v, !l->f->vals[yes].imm);
 		return;
 	}
+	cond = lower_compare(l, val->a, val->b, val->w, (enum ir_cond)val->cond);
 	if (is_reg(l, yes, d)) {
 		u32 t = yes;
 
