@@ -126,8 +126,9 @@ static int keep_maps(struct prog *prog, const struct verify_output *out)
 		prog->maps[prog->map_count++] = map;
 		table[i] = (struct code_map){
 			.handle = (u64)(uintptr_t)map,
-			.values = map->ops->direct_value ? map->ops->direct_value(map)
-							 : (u64)(uintptr_t)map->values,
+			.values = map->values		 ? (u64)(uintptr_t)map->values
+				: map->ops->direct_value ? map->ops->direct_value(map)
+							 : 0,
 			.type = map->params.type,
 			.key_size = map->params.key_size,
 			.value_size = map->params.value_size,
@@ -136,6 +137,7 @@ static int keep_maps(struct prog *prog, const struct verify_output *out)
 			.index_mask = UINT32_MAX,
 			.cpu_stride = map->cpu_stride,
 			.tail = map->tails,
+			.lookup = helper_lookup_for(map),
 		};
 	}
 	prog->code.map_count = out->map_count;
