@@ -187,6 +187,16 @@ void hash_release(struct map *map)
 	mem_free(map->priv);
 }
 
+static u16 part_of(const struct hash_node *node)
+{
+	return __atomic_load_n(&node->part, __ATOMIC_RELAXED);
+}
+
+static void set_part(struct hash_node *node, u16 part)
+{
+	__atomic_store_n(&node->part, part, __ATOMIC_RELAXED);
+}
+
 /* ---- buckets -------------------------------------------------------------------------------- */
 
 u32 hash_find_slow(const struct hash *h, const void *key, u64 hash)
@@ -261,8 +271,8 @@ static void bucket_repair(struct hash *h, struct hash_bucket *b)
 		node = hash_node(h, index);
 		if (hash_link_to(h, b, index)) {
 			node->extra = 0;
-			if (node->part == HASH_NO_PART && b->stale && b->stale <= h->node_count)
-				node->part = hash_node(h, b->stale)->part;
+			if (part_of(node) == HASH_NO_PART && b->stale && b->stale <= h->node_count)
+				set_part(node, part_of(hash_node(h, b->stale)));
 		} else if (__atomic_load_n(&node->owner, __ATOMIC_RELAXED) == owner) {
 			give_back(h, index);
 		} else if (__atomic_load_n(&node->owner, __ATOMIC_RELAXED) == HASH_FREE) {
@@ -367,7 +377,7 @@ static void give_back(struct hash *h, u32 index)
 			h->map->object_ops->put(h->map, object);
 	}
 	if (slot && slot <= h->extra_count) {
-		node->part = HASH_NO_PART;
+		set_part(node, HASH_NO_PART);
 		__atomic_store_n(&h->extras[slot - 1], index, __ATOMIC_RELAXED);
 		__atomic_store_n(&node->owner, HASH_EXTRA_BIT | (slot - 1), __ATOMIC_RELEASE);
 		return;
@@ -399,7 +409,7 @@ static bool claim(struct hash *h, struct hash_bucket *b, u32 index, u32 from)
 
 static bool is_of_part(const struct hash *h, u32 index, u32 part)
 {
-	return h->part_count == 1 || hash_node(h, index)->part == part;
+	return h->part_count == 1 || part_of(hash_node(h, index)) == part;
 }
 
 /* A node that was given back lately by threads of our line, likely still in the cache. */
@@ -562,14 +572,14 @@ static int replace(struct hash *h, struct hash_bucket *b, u32 *link, const void 
 	node = hash_node(h, index);
 	fill_node(h, index, key, value, cpu);
 	if (h->is_lru)
-		node->used = 1;
+		__atomic_store_n(&node->used, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&node->next, was->next, __ATOMIC_RELAXED);
 	was->extra = node->extra;
 	b->stale = old;
 	journal_barrier();
 	__atomic_store_n(link, index, __ATOMIC_RELEASE);
 	bump_version(b);
-	node->part = was->part;
+	set_part(node, part_of(was));
 	node->extra = 0;
 	give_back(h, old);
 	return 0;

@@ -44,7 +44,7 @@ bool lru_evict(struct hash *h, u32 part)
 		struct hash_node *node = hash_node(h, index);
 		u32 owner = __atomic_load_n(&node->owner, __ATOMIC_ACQUIRE);
 
-		if (h->part_count > 1 && node->part != part)
+		if (h->part_count > 1 && __atomic_load_n(&node->part, __ATOMIC_RELAXED) != part)
 			continue;
 		if (owner == HASH_FREE)
 			return true;

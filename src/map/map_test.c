@@ -488,6 +488,61 @@ TEST(readers_never_see_another_keys_value)
 	run_storm(BPF_MAP_TYPE_HASH, 40);
 }
 
+static void *lru_thread(void *arg)
+{
+	struct storm *storm = arg;
+	struct map *map = storm->map;
+	u32 x = storm->seed;
+
+	for (u32 i = 0; i < 40000; i++) {
+		u64 value, got;
+		u32 key;
+		int err;
+
+		x = x * 1664525 + 1013904223;
+		key = x >> 16 & 1023;
+		value = (u64)key << 32 | i;
+		err = x >> 28 < 9      ? map->ops->update(map, &key, &value, BPF_ANY, x >> 27 & 1)
+			: x >> 28 < 11 ? map->ops->remove(map, &key)
+				       : 0;
+		if (err && err != -ENOENT)
+			storm->bad++;
+		if (map->ops->copy_out(map, &key, &got, 0) == 0 && got >> 32 != key)
+			storm->bad++;
+		map->ops->lookup(map, &key, 0);
+	}
+	return NULL;
+}
+
+static void run_lru_storm(u32 flags)
+{
+	u32 max = 64 * os_cpu_count(), used = 0;
+	struct map *map = new_map(BPF_MAP_TYPE_LRU_HASH, 4, 8, max, flags);
+	struct hash *h = map->priv;
+	struct storm storms[3];
+	pthread_t threads[3];
+
+	for (u32 i = 0; i < 3; i++) {
+		storms[i] = (struct storm){map, i * 7919 + 1, 0, 0, 0};
+		pthread_create(&threads[i], NULL, lru_thread, &storms[i]);
+	}
+	for (u32 i = 0; i < 3; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_EQ(storms[i].bad, 0);
+	}
+	for (u32 i = 1; i <= h->node_count; i++)
+		used += hash_node(h, i)->owner && !(hash_node(h, i)->owner & HASH_EXTRA_BIT);
+	CHECK_EQ(used, hash_count(map));
+	CHECK(used <= max);
+	map_unref(map);
+}
+
+TEST(an_lru_hash_full_of_threads_never_refuses)
+{
+	run_lru_storm(0);
+	run_lru_storm(BPF_F_NO_COMMON_LRU);
+}
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 TEST(another_process_opens_the_map_from_its_descriptor)
