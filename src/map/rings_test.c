@@ -1,87 +1,85 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Ring buffers and perf rings: the rules of reservation, a forged consumer, dead producers, and
- * libbpf's own consumers reading them. libbpf's system calls on our descriptors are answered here,
- * as the command layer will do.
+ * libbpf's own consumer reading them, through the door.
  */
 #include "map/perf_ring.h"
 #include "map/ringbuf.h"
 
 #include "base/os.h"
+#include "client/door.h"
 #include "spec/helper.h"
 #include "test/tap.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dlfcn.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- what the kernel would answer ------------------------------------------------------------ */
+/* ---- libbpf on the other side -----------------------------------------------------------------
+ */
 
-static struct map *door_map;
-static struct perf_ring *door_ring;
+/*
+ * libbpf reads the ring of an instance's map through the door; the test writes through a second
+ * handle on the same region.
+ */
+struct reader {
+	struct hachi *h;
+	int fd;
+	struct map *map;
+	struct ring_buffer *rb;
+};
 
-static long door_bpf(int cmd, union bpf_attr *attr)
+static struct reader new_reader(u32 size, ring_buffer_sample_fn fn, void *arg)
 {
-	struct bpf_map_info info = {0};
+	struct reader r = {0};
+	union bpf_attr attr;
 
-	switch (cmd) {
-	case BPF_OBJ_GET_INFO_BY_FD:
-		if (door_ring) {
-			info.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY;
-			info.max_entries = 1;
-			info.key_size = info.value_size = 4;
-		} else {
-			info.type = door_map->params.type;
-			info.max_entries = door_map->params.max_entries;
-		}
-		memcpy((void *)(uintptr_t)attr->info.info, &info,
-			MIN(attr->info.info_len, sizeof(info)));
-		return 0;
-	case BPF_MAP_UPDATE_ELEM: return 0;
+	REQUIRE_EQ(hachi_new(NULL, &r.h), 0);
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_RINGBUF;
+	attr.max_entries = size;
+	r.fd = (int)hachi_bpf(r.h, BPF_MAP_CREATE, &attr, sizeof(attr));
+	REQUIRE(r.fd >= 0);
+	REQUIRE_EQ(map_open(dup(r.fd), &r.map), 0);
+	door_set(r.h);
+	r.rb = ring_buffer__new(r.fd, fn, arg, NULL);
+	REQUIRE(r.rb != NULL);
+	return r;
+}
+
+static void free_reader(struct reader *r)
+{
+	ring_buffer__free(r->rb);
+	door_set(NULL);
+	map_unref(r->map);
+	hachi_close(r->h, r->fd);
+	hachi_free(r->h);
+}
+
+/* The records between tail and head as fn wants them, wrapped ones put together. */
+static void read_perf(u8 *page, void (*fn)(void *arg, const u8 *record), void *arg)
+{
+	struct perf_event_mmap_page *head = (void *)page;
+	u64 size = head->data_size, at = head->data_tail;
+	u64 end = __atomic_load_n(&head->data_head, __ATOMIC_ACQUIRE);
+	u8 record[4096];
+
+	while (at < end) {
+		u16 len = load_u16(page + head->data_offset + (at & (size - 1)) + 6);
+
+		REQUIRE(len >= 8 && len <= sizeof(record));
+		for (u32 i = 0; i < len; i++)
+			record[i] = page[head->data_offset + ((at + i) & (size - 1))];
+		fn(arg, record);
+		at += len;
 	}
-	errno = ENOSYS;
-	return -1;
-}
-
-__attribute__((visibility("default"))) long syscall(long nr, ...)
-{
-	long a[6];
-	va_list args;
-
-	va_start(args, nr);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(args, long);
-	va_end(args);
-	if (nr == SYS_bpf && (door_map || door_ring))
-		return door_bpf((int)a[0], (void *)a[1]);
-	if (nr == SYS_perf_event_open && door_ring)
-		return dup(perf_ring_fd(door_ring));
-	return ((long (*)(long, ...))dlsym(RTLD_NEXT, "syscall"))(
-		nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
-{
-	return request == PERF_EVENT_IOC_ENABLE || request == PERF_EVENT_IOC_DISABLE ? 0 : -1;
-}
-
-__attribute__((visibility("default"))) int epoll_ctl(
-	int epfd, int op, int fd, struct epoll_event *event)
-{
-	int (*next)(int, int, int, struct epoll_event *) = dlsym(RTLD_NEXT, "epoll_ctl");
-
-	return next(
-		epfd, op, door_ring ? perf_ring_event_fd(door_ring) : door_map->event_fd, event);
+	__atomic_store_n(&head->data_tail, at, __ATOMIC_RELEASE);
 }
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -233,14 +231,12 @@ TEST(a_consumer_that_caught_up_is_woken_and_no_other)
 
 TEST(libbpf_consumes_records_of_every_size_around_the_end)
 {
-	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
 	struct seen seen = {0};
-	struct ring_buffer *rb;
+	struct reader reader = new_reader(4096, see, &seen);
+	struct ring_buffer *rb = reader.rb;
+	struct map *map = reader.map;
 	u64 sent = 0, sum = 0;
 
-	door_map = map;
-	rb = ring_buffer__new(map->fd, see, &seen, NULL);
-	REQUIRE(rb != NULL);
 	for (u32 i = 1; i <= 5000; i++) {
 		u32 size = 8 + i * 37 % 700;
 
@@ -260,9 +256,7 @@ TEST(libbpf_consumes_records_of_every_size_around_the_end)
 	CHECK(!seen.is_bad);
 	CHECK_EQ(ringbuf_query(map, BPF_RB_AVAIL_DATA), 0);
 	CHECK(!map->ops->has_data(map));
-	ring_buffer__free(rb);
-	door_map = NULL;
-	map_unref(map);
+	free_reader(&reader);
 }
 
 struct producer {
@@ -308,42 +302,36 @@ static int see_order(void *arg, void *data, size_t size)
 
 TEST(records_of_each_producer_arrive_in_order)
 {
-	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 16384);
-	struct producer producers[2] = {{map, 0, 0, 0}, {map, 1, 0, 0}};
 	struct order order = {0};
-	struct ring_buffer *rb;
+	struct reader reader = new_reader(16384, see_order, &order);
+	struct ring_buffer *rb = reader.rb;
+	struct map *map = reader.map;
+	struct producer producers[2] = {{map, 0, 0, 0}, {map, 1, 0, 0}};
 	pthread_t threads[2];
 
-	door_map = map;
-	rb = ring_buffer__new(map->fd, see_order, &order, NULL);
-	REQUIRE(rb != NULL);
 	for (u32 i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, produce, &producers[i]);
 	while (pthread_tryjoin_np(threads[0], NULL))
-		ring_buffer__poll(rb, 1);
+		ring_buffer__consume(rb);
 	while (pthread_tryjoin_np(threads[1], NULL))
-		ring_buffer__poll(rb, 1);
+		ring_buffer__consume(rb);
 	ring_buffer__consume(rb);
 	CHECK(!order.is_bad);
 	for (u32 i = 0; i < 2; i++)
 		CHECK_EQ(order.next[i], producers[i].sent);
 	CHECK_EQ(ringbuf_lost(map), producers[0].refused + producers[1].refused);
-	ring_buffer__free(rb);
-	door_map = NULL;
-	map_unref(map);
+	free_reader(&reader);
 }
 
 TEST(a_dead_producers_record_is_discarded_and_the_rest_read)
 {
-	struct map *map = new_ring(BPF_MAP_TYPE_RINGBUF, 4096);
 	struct seen seen = {0};
-	struct ring_buffer *rb;
+	struct reader reader = new_reader(4096, see, &seen);
+	struct ring_buffer *rb = reader.rb;
+	struct map *map = reader.map;
 	int status;
 	pid_t pid;
 
-	door_map = map;
-	rb = ring_buffer__new(map->fd, see, &seen, NULL);
-	REQUIRE(rb != NULL);
 	CHECK_EQ(emit(map, 16, 1), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -368,9 +356,7 @@ TEST(a_dead_producers_record_is_discarded_and_the_rest_read)
 	ring_buffer__consume(rb);
 	CHECK_EQ(emit(map, 4000, 3), 0);
 	CHECK_EQ(ringbuf_reap(map), 0);
-	ring_buffer__free(rb);
-	door_map = NULL;
-	map_unref(map);
+	free_reader(&reader);
 }
 
 TEST(a_living_producers_record_is_waited_for)
@@ -426,22 +412,22 @@ struct perf_seen {
 	bool is_bad;
 };
 
-static void perf_see(void *arg, int cpu, void *data, u32 size)
+static void perf_see(void *arg, const u8 *record)
 {
 	struct perf_seen *seen = arg;
+	u32 size = load_u32(record + 8);
+	u64 number = load_u64(record + 12);
 
+	if (load_u32(record) == PERF_RECORD_LOST) {
+		seen->lost += load_u64(record + 16);
+		seen->next += load_u64(record + 16);
+		return;
+	}
 	seen->count++;
-	if (size != ALIGN_UP(load_u64(data) % 300 + 8 + 4, 8u) - 4 || load_u64(data) != seen->next)
+	if (load_u32(record) != PERF_RECORD_SAMPLE || load_u16(record + 6) != size + 12 ||
+		size != ALIGN_UP(number % 300 + 8 + 4, 8u) - 4 || number != seen->next)
 		seen->is_bad = true;
-	seen->next = load_u64(data) + 1;
-}
-
-static void perf_see_lost(void *arg, int cpu, unsigned long long count)
-{
-	struct perf_seen *seen = arg;
-
-	seen->lost += count;
-	seen->next += count;
+	seen->next = number + 1;
 }
 
 static int perf_emit(struct perf_ring *ring, u64 number)
@@ -454,13 +440,13 @@ static int perf_emit(struct perf_ring *ring, u64 number)
 	return perf_ring_output(ring, &sample, pieces, 2);
 }
 
-TEST(libbpf_reads_a_perf_ring_and_hears_of_losses)
+TEST(readers_of_a_perf_ring_hear_of_losses)
 {
 	struct perf_ring_params params = {.sample_type = PERF_SAMPLE_RAW, .wakeup_events = 1};
 	struct perf_seen seen = {0};
 	struct perf_ring *ring;
-	struct perf_buffer *pb;
 	u64 sent = 0, woken = 0;
+	u8 *page;
 
 	REQUIRE_EQ(perf_ring_new(&params, &ring), 0);
 	CHECK_EQ(perf_emit(ring, 0), -ENOSPC);
@@ -468,14 +454,14 @@ TEST(libbpf_reads_a_perf_ring_and_hears_of_losses)
 	CHECK_EQ(perf_ring_resize(ring, 4 * os_page_size()), -EINVAL);
 	REQUIRE_EQ(perf_ring_resize(ring, 3 * os_page_size()), 0);
 	CHECK_EQ(perf_ring_resize(ring, 5 * os_page_size()), -EINVAL);
-	door_ring = ring;
-	pb = perf_buffer__new(3, 2, perf_see, perf_see_lost, &seen, NULL);
-	REQUIRE(pb != NULL);
+	page = mmap(NULL, 3 * os_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+		perf_ring_fd(ring), 0);
+	REQUIRE(page != MAP_FAILED);
 	for (; sent < 2000; sent++) {
 		CHECK_EQ(perf_emit(ring, sent), 0);
 		CHECK(perf_ring_has_data(ring));
 		CHECK_EQ(read(perf_ring_event_fd(ring), &woken, 8), 8);
-		CHECK_EQ(perf_buffer__consume(pb), 0);
+		read_perf(page, perf_see, &seen);
 		CHECK(!perf_ring_has_data(ring));
 	}
 	CHECK_EQ(seen.count, 2000);
@@ -483,15 +469,14 @@ TEST(libbpf_reads_a_perf_ring_and_hears_of_losses)
 	for (u32 n = 0; n < 300; n++)
 		perf_emit(ring, sent++);
 	CHECK(perf_ring_lost(ring) > 0);
-	perf_buffer__consume(pb);
+	read_perf(page, perf_see, &seen);
 	while (perf_emit(ring, sent++))
 		;
-	perf_buffer__consume(pb);
+	read_perf(page, perf_see, &seen);
 	CHECK_EQ(seen.lost, perf_ring_lost(ring));
 	CHECK_EQ(seen.lost + seen.count, sent);
 	CHECK(!seen.is_bad);
-	perf_buffer__free(pb);
-	door_ring = NULL;
+	munmap(page, 3 * os_page_size());
 	perf_ring_free(ring);
 }
 
