@@ -77,7 +77,8 @@ static long create_map(struct hachi *h)
  *		return 1;
  *	}
  */
-static long load_program(struct hachi *h, int type, int helper, int map_fd, char *log, uint32_t size)
+static long load_program(
+	struct hachi *h, int type, int helper, int map_fd, char *log, uint32_t size)
 {
 	struct bpf_insn program[] = {
 		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),

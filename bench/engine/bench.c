@@ -234,7 +234,8 @@ static double compile_us(const struct engine *engine, const struct loaded *l)
 	return best / 1e3;
 }
 
-/* HACHI_BENCH_DUMP=DIR: the machine code as DIR/NAME.bin, for objdump -D -b binary -m i386:x86-64. */
+/* HACHI_BENCH_DUMP=DIR: the machine code as DIR/NAME.bin, for objdump -D -b binary -m i386:x86-64.
+ */
 static void dump(const char *name, const struct image *image)
 {
 	const char *dir = getenv("HACHI_BENCH_DUMP");
@@ -334,9 +335,9 @@ int main(int argc, char **argv)
 		printf("# the kernel does not load %s: nothing to compare with\n", argv[1]);
 		return 0;
 	}
-	printf("%-16s %9s %8s %8s %8s %8s %8s   %-20s %6s %6s %5s %6s %7s\n", "program", "scalar ns",
-		"gcc", "clang", "kernel", "jit", "interp", "jit/kernel [spread]", "k.size", "size",
-		"ratio", "insns", "comp.us");
+	printf("%-16s %9s %8s %8s %8s %8s %8s   %-20s %6s %6s %5s %6s %7s\n", "program",
+		"scalar ns", "gcc", "clang", "kernel", "jit", "interp", "jit/kernel [spread]",
+		"k.size", "size", "ratio", "insns", "comp.us");
 	/* first, for the kernel's own loop */
 	for (i = 0; i < ARRAY_SIZE(programs); i++) {
 		if (strcmp(programs[i].name, "empty") == 0)
@@ -353,7 +354,8 @@ int main(int argc, char **argv)
 		printf(" %8.2f", __builtin_exp(geomean_sum[who] / (geomean_count - 1)));
 	printf("   %6.2f %34.2f\n", __builtin_exp(geomean_sum[0] / (geomean_count - 1)),
 		__builtin_exp(geomean_size / geomean_count));
-	printf("# times are multiples of clang -O2 without vector code; kernel loop %.1f ns taken off;\n"
+	printf("# times are multiples of clang -O2 without vector code; kernel loop %.1f ns taken "
+	       "off;\n"
 	       "# time means leave out the empty program\n",
 		kernel_loop_ns);
 	return 0;

@@ -17,9 +17,9 @@ typedef long long s64;
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 #define PROGRAM(name)                                                                              \
-	int PASTE(NATIVE, name)(struct bench_ctx *ctx);                                            \
-	int PASTE(NATIVE, name)(struct bench_ctx *ctx)
-#define STORAGE static
+	int PASTE(NATIVE, name)(struct bench_ctx * ctx);                                           \
+	int PASTE(NATIVE, name)(struct bench_ctx * ctx)
+#define STORAGE	     static
 #define CTX	     struct bench_ctx
 #define DATA(ctx)    ((u8 *)(ctx)->data)
 #define DATAEND(ctx) ((u8 *)(ctx)->data_end)
@@ -33,16 +33,17 @@ typedef long long s64;
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #endif
 
-#define NOINLINE  __attribute__((noinline))
-#define INLINE	  static inline __attribute__((always_inline))
+#define NOINLINE    __attribute__((noinline))
+#define INLINE	    static inline __attribute__((always_inline))
 #define ROL32(x, n) ((u32)((x) << (n) | (x) >> (32 - (n))))
 #define ROL64(x, n) ((u64)((x) << (n) | (x) >> (64 - (n))))
 #define PACKET(ctx, p, bytes)                                                                      \
 	u8 *p = DATA(ctx);                                                                         \
 	if (p + (bytes) > DATAEND(ctx))                                                            \
-		return -1
+	return -1
 
-/* BPF has no unaligned wide loads that clang would choose: it goes byte by byte, as native does not. */
+/* BPF has no unaligned wide loads that clang would choose: it goes byte by byte, as native does
+ * not. */
 struct unaligned32 {
 	u32 v;
 } __attribute__((packed));
@@ -288,7 +289,8 @@ PROGRAM(maglev)
 
 		JHASH_MIX(a, b, c);
 		slot = c % TABLE_SIZE;
-		__asm__ volatile("" : "+r"(slot)); /* or clang drops the check that verifiers want */
+		__asm__ volatile(""
+				 : "+r"(slot)); /* or clang drops the check that verifiers want */
 		if (slot >= TABLE_SIZE)
 			return -1;
 		sum += maglev_table[slot] + slot;

@@ -196,19 +196,21 @@ static void put_pointer(struct writer *w, const struct spec *spec, u64 arg)
 	put_padded(w, spec, text, (u32)len);
 }
 
-static u32 format_ip4(char *text, const u8 *ip, bool has_zeroes)
+#define TEXT_SIZE 64 /* of the longest conversion but strings */
+
+static u32 format_ip4(char text[TEXT_SIZE], const u8 *ip, bool has_zeroes)
 {
-	return (u32)sprintf(text, has_zeroes ? "%03u.%03u.%03u.%03u" : "%u.%u.%u.%u", ip[0], ip[1],
-		ip[2], ip[3]);
+	return (u32)snprintf(text, TEXT_SIZE, has_zeroes ? "%03u.%03u.%03u.%03u" : "%u.%u.%u.%u",
+		ip[0], ip[1], ip[2], ip[3]);
 }
 
 /* Both kinds write all eight groups; only %pI6 has colons. */
-static u32 format_ip6(char *text, const u8 *ip, bool has_colons)
+static u32 format_ip6(char text[TEXT_SIZE], const u8 *ip, bool has_colons)
 {
 	u32 len = 0;
 
 	for (u32 i = 0; i < 16; i += 2)
-		len += (u32)sprintf(text + len, "%02x%02x%s", ip[i], ip[i + 1],
+		len += (u32)snprintf(text + len, TEXT_SIZE - len, "%02x%02x%s", ip[i], ip[i + 1],
 			has_colons && i < 14 ? ":" : "");
 	return len;
 }
@@ -242,7 +244,7 @@ static int put_string(struct writer *w, const struct spec *spec, u64 arg)
 
 static int put_arg(struct writer *w, const struct spec *spec, u64 arg)
 {
-	char text[64], c = (char)arg;
+	char text[TEXT_SIZE], c = (char)arg;
 	u8 ip[16];
 	u32 len;
 	int err;
@@ -266,7 +268,7 @@ static int put_arg(struct writer *w, const struct spec *spec, u64 arg)
 		return err;
 	case CONV_SYMBOL:
 		/* no symbols of the kernel here: the address, as the kernel shows unknown ones */
-		len = (u32)sprintf(text, "0x%llx", (unsigned long long)arg);
+		len = (u32)snprintf(text, sizeof(text), "0x%llx", (unsigned long long)arg);
 		err = take_packed(w, 8, true);
 		if (!err)
 			put_padded(w, spec, text, len);

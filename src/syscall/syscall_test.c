@@ -681,7 +681,8 @@ TEST(threads_create_and_close_at_the_same_time)
 	hachi_free(h);
 }
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches ------------------------------------------------------------------------------------
+ */
 
 static long batch(struct hachi *h, int cmd, long fd, void *in, void *out, void *keys, void *values,
 	u32 *count)
@@ -731,7 +732,8 @@ TEST(batches_read_a_hash_bucket_by_bucket_and_take_it_empty)
 	CHECK_EQ(err, -ENOENT);
 	CHECK_EQ(total, 300);
 	count = 300;
-	CHECK_EQ(batch(h, BPF_MAP_LOOKUP_AND_DELETE_BATCH, fd, NULL, &position, keys, values, &count),
+	CHECK_EQ(batch(h, BPF_MAP_LOOKUP_AND_DELETE_BATCH, fd, NULL, &position, keys, values,
+			 &count),
 		-ENOENT);
 	CHECK_EQ(count, 300);
 	CHECK_EQ(elem(h, BPF_MAP_GET_NEXT_KEY, fd, NULL, keys, 0), -ENOENT);

@@ -29,7 +29,8 @@ static void use_hash(void)
 	key = 9;
 	say("lookup of what is not there", bpf_map_lookup_elem(fd, &key, &value));
 	count = 8;
-	say("lookup batch", bpf_map_lookup_batch(fd, NULL, &batch, out_keys, out_values, &count, NULL));
+	say("lookup batch",
+		bpf_map_lookup_batch(fd, NULL, &batch, out_keys, out_values, &count, NULL));
 	for (__u32 i = 0; i < count; i++) {
 		sum_keys += out_keys[i];
 		sum += out_values[i];
@@ -76,7 +77,8 @@ static void use_mmap(void)
 	fd = fcntl(copy, F_DUPFD_CLOEXEC, 100);
 	close(copy);
 	say("by fcntl's duplicate", bpf_map_lookup_elem(fd, &key, &value));
-	say("map it writable", mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
+	say("map it writable",
+		mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
 	dup2(1, fd);
 	say("after dup2 over it", bpf_map_lookup_elem(fd, &key, &value));
 	close(fd);

@@ -143,7 +143,9 @@ static void prepare(struct bpf_object *obj, const struct spec *specs, size_t whi
 	bpf_object__for_each_program(prog, obj)
 	{
 		const struct spec *spec = &specs[i];
-		int level = getenv("TRUTH_LEVEL") ? atoi(getenv("TRUTH_LEVEL")) : spec->log_level ? spec->log_level : 1;
+		int level = getenv("TRUTH_LEVEL") ? atoi(getenv("TRUTH_LEVEL"))
+			: spec->log_level	  ? spec->log_level
+						  : 1;
 		bool is_it = i++ == which;
 
 		bpf_program__set_autoload(prog, is_it || spec->is_auxiliary[mode]);
