@@ -37,7 +37,7 @@ static const char *const mode_names[] = {"priv", "unpriv"};
 struct options {
 	struct backend backend;
 	const char *table, *filter, *out;
-	int jobs, time_limit;
+	int jobs, time_limit, level;
 	bool verbose, dump_log;
 };
 
@@ -104,8 +104,11 @@ static void read_log(struct outcome *o)
 	for (line = log_buf; *line; line = end) {
 		end = line + strcspn(line, "\n");
 		end += *end == '\n';
-		if (sscanf(line, "processed %u insns", &o->insns) != 1 && *line != '\n' &&
-			strncmp(line, "verification time", 17) && strncmp(line, "stack depth", 11))
+		/* not sscanf: it would measure the rest of the log for each line */
+		if (!strncmp(line, "processed ", 10))
+			o->insns = (unsigned int)strtoul(line + 10, NULL, 10);
+		else if (*line != '\n' && strncmp(line, "verification time", 17) &&
+			strncmp(line, "stack depth", 11))
 			last = line;
 	}
 	len = strcspn(last, "\n");
@@ -143,9 +146,7 @@ static void prepare(struct bpf_object *obj, const struct spec *specs, size_t whi
 	bpf_object__for_each_program(prog, obj)
 	{
 		const struct spec *spec = &specs[i];
-		int level = getenv("TRUTH_LEVEL") ? atoi(getenv("TRUTH_LEVEL"))
-			: spec->log_level	  ? spec->log_level
-						  : 1;
+		int level = options.level ? options.level : spec->log_level ? spec->log_level : 1;
 		bool is_it = i++ == which;
 
 		bpf_program__set_autoload(prog, is_it || spec->is_auxiliary[mode]);
@@ -563,7 +564,7 @@ static void usage(void)
 	fprintf(stderr,
 		"usage: truth [--backend hachi|kernel] [--kernel VERSION] [--table CSV]\n"
 		"             [--filter TEXT] [--out FILE] [--jobs N] [--time SECONDS]\n"
-		"             [--verbose] [--log] OBJECT...\n");
+		"             [--level N] [--verbose] [--log] OBJECT...\n");
 	exit(2);
 }
 
@@ -572,10 +573,10 @@ static void parse(int argc, char **argv)
 	static const struct option longs[] = {{"backend", 1, NULL, 'b'}, {"kernel", 1, NULL, 'k'},
 		{"table", 1, NULL, 't'}, {"filter", 1, NULL, 'f'}, {"out", 1, NULL, 'o'},
 		{"jobs", 1, NULL, 'j'}, {"time", 1, NULL, 'T'}, {"verbose", 0, NULL, 'v'},
-		{"log", 0, NULL, 'l'}, {0}};
+		{"log", 0, NULL, 'l'}, {"level", 1, NULL, 'L'}, {0}};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "b:k:t:f:o:j:T:vl", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "b:k:t:f:o:j:T:L:vl", longs, NULL)) != -1) {
 		switch (c) {
 		case 'b': options.backend.is_kernel = !strcmp(optarg, "kernel"); break;
 		case 'k': options.backend.version = optarg; break;
@@ -584,6 +585,7 @@ static void parse(int argc, char **argv)
 		case 'o': options.out = optarg; break;
 		case 'j': options.jobs = atoi(optarg); break;
 		case 'T': options.time_limit = atoi(optarg); break;
+		case 'L': options.level = atoi(optarg); break;
 		case 'v': options.verbose = true; break;
 		case 'l': options.dump_log = true; break;
 		default: usage();
