@@ -445,7 +445,7 @@ static int read_constant_key(struct verify_env *env, const struct reg *reg, stru
 	s32 off, byte;
 	int err;
 
-	if (reg->type != REG_STACK || !reg_var_is_const(reg))
+	if (!env->bpf_capable || reg->type != REG_STACK || !reg_var_is_const(reg))
 		return 0;
 	off = reg->off + (s32)reg->val.var_off.value;
 	s = &reg_frame(env, reg)->slots[slot_index(off)];

@@ -8,7 +8,7 @@
  *	prog: socket_filter             want: reject MESSAGE | accept | result N
  *	caps: bpf perfmon net_admin     kernel: the same, where the live kernel gets it wrong
  *	flags: invariants strict freq   btf (every function is int f(void *))   data: hex bytes for
- *the run (64 zeroes) maps          lines "name kind key_size value_size entries [flags]", beside "a
+ *the run (64 zeroes) maps          lines "name kind key value entries [flags [inner]]", beside "a
  *array 4 48 1"
  *
  * In the program "@value rN" looks element 0 of map a up (rN points to the value), "@value rN m" of
@@ -35,7 +35,7 @@ struct shape {
 	char prog[32], caps[64], flags[64], want[256], kernel[256], data[256];
 	struct strbuf text; /* the assembler's */
 	struct {
-		char name[16], kind[32];
+		char name[16], kind[32], inner[16];
 		u32 key, value, entries, flags;
 	} maps[MAX_MAPS];
 	u32 map_count;
@@ -72,7 +72,8 @@ static const struct named prog_types[] = {{"socket_filter", BPF_PROG_TYPE_SOCKET
 	{"cgroup_skb", BPF_PROG_TYPE_CGROUP_SKB}, {"flow_dissector", BPF_PROG_TYPE_FLOW_DISSECTOR},
 	{"syscall", BPF_PROG_TYPE_SYSCALL}, {0}};
 static const struct named map_types[] = {{"array", BPF_MAP_TYPE_ARRAY}, {"hash", BPF_MAP_TYPE_HASH},
-	{"ringbuf", BPF_MAP_TYPE_RINGBUF}, {"prog_array", BPF_MAP_TYPE_PROG_ARRAY}, {0}};
+	{"ringbuf", BPF_MAP_TYPE_RINGBUF}, {"prog_array", BPF_MAP_TYPE_PROG_ARRAY},
+	{"array_of_maps", BPF_MAP_TYPE_ARRAY_OF_MAPS}, {0}};
 
 static u32 number_of(const struct named *table, const char *name)
 {
@@ -111,9 +112,9 @@ static void add_map(struct shape *s, const char *line)
 	if (!*line)
 		return;
 	REQUIRE(i < MAX_MAPS);
-	REQUIRE(sscanf(line, "%15s %31s %u %u %u %u", s->maps[i].name, s->maps[i].kind,
-			&s->maps[i].key, &s->maps[i].value, &s->maps[i].entries,
-			&s->maps[i].flags) >= 5);
+	REQUIRE(sscanf(line, "%15s %31s %u %u %u %u %15s", s->maps[i].name, s->maps[i].kind,
+			&s->maps[i].key, &s->maps[i].value, &s->maps[i].entries, &s->maps[i].flags,
+			s->maps[i].inner) >= 5);
 	s->map_count++;
 }
 
@@ -202,6 +203,9 @@ static void make_maps(struct attempt *a)
 			.max_entries = a->shape->maps[i].entries,
 			.map_flags = a->shape->maps[i].flags};
 
+		if (*a->shape->maps[i].inner)
+			attr.inner_map_fd = (u32)map_fd(
+				a, a->shape->maps[i].inner, strlen(a->shape->maps[i].inner));
 		a->map_fds[i] = do_bpf(BPF_MAP_CREATE, &attr);
 		CHECK_MSG(a->map_fds[i] >= 0, "map %s: %s", a->shape->maps[i].name,
 			strerror(-a->map_fds[i]));
