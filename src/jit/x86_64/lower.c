@@ -158,13 +158,14 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 	u8 reg;
 
 	if (cond == IR_CLEAR || cond == IR_SET) {
-		if (f->vals[a].op == IR_CONST)
+		if (f->vals[a].flags & IR_NO_REG)
 			emit_test(l, b, a, w);
 		else
 			emit_test(l, a, b, w);
 		return to_x86(cond);
 	}
-	if (f->vals[a].op == IR_CONST && f->vals[b].op != IR_CONST) {
+	if (f->vals[a].op == IR_CONST &&
+		(f->vals[b].op != IR_CONST || !(f->vals[b].flags & IR_NO_REG))) {
 		u32 t = a;
 
 		a = b;

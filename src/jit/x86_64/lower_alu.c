@@ -361,7 +361,8 @@ static bool is_plain(const struct lower *l, u32 v)
 static void select_bit(struct lower *l, u32 v, bool is_inverted)
 {
 	const struct ir_val *val = &l->f->vals[v];
-	bool is_clean = is_plain(l, val->a) && is_plain(l, val->b);
+	bool is_clean = (is_in_reg(l, val->a) && is_plain(l, val->b)) ||
+		(is_in_reg(l, val->b) && is_plain(l, val->a));
 	u8 d = lower_dst(l, v), t = d;
 	enum x86_cond cond;
 

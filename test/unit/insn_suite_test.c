@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Every instruction that computes, against a model written from RFC 9669 alone, on each engine and,
+ * where bpf(2) is permitted, in the live kernel. One program carries an instruction through a table
+ * of operand pairs; all pairs of edge values, all pairs of registers, edge immediates and offsets.
+ */
+#include "jit/engine.h"
+#include "test/tap.h"
+
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const u64 edges[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+	0x80000000, 0xffffffff, 0x100000000, 0x123456789abcdef0, 0x7fffffffffffffff,
+	0x8000000000000000, 0xffffffff80000000, 0xfffffffffffffffe, 0xffffffffffffffff};
+
+enum { EDGES = ARRAY_SIZE(edges), ROWS = EDGES * EDGES };
+
+struct row {
+	u64 a, b, result;
+};
+
+static struct row table[ROWS];
+
+static void fill_table(void)
+{
+	u32 i, k;
+
+	for (i = 0; i < EDGES; i++) {
+		for (k = 0; k < EDGES; k++)
+			table[i * EDGES + k] = (struct row){edges[i], edges[k], 0xdeadbeef};
+	}
+}
+
+/* ---- the model ------------------------------------------------------------------------------ */
+
+static s64 sign_extend(u64 v, u32 bits)
+{
+	u64 sign = 1ull << (bits - 1), mask = bits == 64 ? ~0ull : (1ull << bits) - 1;
+
+	v &= mask;
+	return (s64)((v ^ sign) - sign);
+}
+
+/* RFC 9669 4.1: what op does at width, for 64-bit register contents. */
+static u64 model_alu(u8 op, bool is_signed, u32 width, u64 a, u64 b)
+{
+	u64 mask = width == 64 ? ~0ull : 0xffffffffull, r = 0;
+	s64 sa, sb;
+
+	a &= mask;
+	b &= mask;
+	sa = sign_extend(a, width);
+	sb = sign_extend(b, width);
+	switch (op) {
+	case BPF_ADD: r = a + b; break;
+	case BPF_SUB: r = a - b; break;
+	case BPF_MUL: r = a * b; break;
+	case BPF_DIV:
+		if (b == 0)
+			r = 0;
+		else if (!is_signed)
+			r = a / b;
+		else if (sb == -1)
+			r = 0 - a;
+		else
+			r = (u64)(sa / sb);
+		break;
+	case BPF_MOD:
+		if (b == 0)
+			r = a;
+		else if (!is_signed)
+			r = a % b;
+		else if (sb == -1)
+			r = 0;
+		else
+			r = (u64)(sa % sb);
+		break;
+	case BPF_OR: r = a | b; break;
+	case BPF_AND: r = a & b; break;
+	case BPF_XOR: r = a ^ b; break;
+	case BPF_LSH: r = a << (b & (width - 1)); break;
+	case BPF_RSH: r = a >> (b & (width - 1)); break;
+	case BPF_ARSH: r = (u64)(sa >> (b & (width - 1))); break;
+	case BPF_MOV: r = b; break;
+	case BPF_NEG: r = 0 - a; break;
+	default: break;
+	}
+	return r & mask;
+}
+
+static bool model_jump(u8 op, u32 width, u64 a, u64 b)
+{
+	u64 mask = width == 64 ? ~0ull : 0xffffffffull;
+	s64 sa = sign_extend(a, width), sb = sign_extend(b, width);
+
+	a &= mask;
+	b &= mask;
+	switch (op) {
+	case BPF_JEQ: return a == b;
+	case BPF_JNE: return a != b;
+	case BPF_JGT: return a > b;
+	case BPF_JGE: return a >= b;
+	case BPF_JLT: return a < b;
+	case BPF_JLE: return a <= b;
+	case BPF_JSET: return (a & b) != 0;
+	case BPF_JSGT: return sa > sb;
+	case BPF_JSGE: return sa >= sb;
+	case BPF_JSLT: return sa < sb;
+	default: return sa <= sb;
+	}
+}
+
+static u64 model_swap(u64 v, u32 bits)
+{
+	u64 r = 0;
+	u32 i;
+
+	for (i = 0; i < bits / 8; i++)
+		r |= (v >> 8 * i & 0xff) << (bits - 8 - 8 * i);
+	return r;
+}
+
+static u64 model(const struct insn *insn, u64 a, u64 b)
+{
+	u8 class = insn_class(insn), op = BPF_OP(insn->op);
+	u32 width = class == BPF_ALU64 || class == BPF_JMP ? 64 : 32;
+
+	if (BPF_SRC(insn->op) == BPF_K && !is_end(insn))
+		b = (u64)(s64)insn->imm;
+	if (class == BPF_JMP || class == BPF_JMP32)
+		return model_jump(op, width, a, b);
+	if (op == BPF_END) {
+		u64 low = insn->imm == 64 ? a : a & ((1ull << insn->imm) - 1);
+		bool is_swap = class == BPF_ALU64 || BPF_SRC(insn->op) == BPF_TO_BE;
+
+		return is_swap ? model_swap(a, (u32)insn->imm) : low;
+	}
+	if (op == BPF_MOV && insn->off)
+		b = (u64)sign_extend(b, (u32)insn->off);
+	return model_alu(op, insn->off == 1 && (op == BPF_DIV || op == BPF_MOD), width, a, b);
+}
+
+/* ---- programs ------------------------------------------------------------------------------- */
+
+struct program {
+	struct insn insns[40];
+	u32 count;
+};
+
+static void put(struct program *p, struct insn insn)
+{
+	p->insns[p->count++] = insn;
+}
+
+/* BPF_END and BPF_JSLE are the same bits in different classes. */
+static bool is_end(const struct insn *insn)
+{
+	u8 class = insn_class(insn);
+
+	return (class == BPF_ALU || class == BPF_ALU64) && BPF_OP(insn->op) == BPF_END;
+}
+
+static bool reads_src(const struct insn *insn)
+{
+	return BPF_SRC(insn->op) == BPF_X && !is_end(insn);
+}
+
+static bool is_jump(const struct insn *insn)
+{
+	return insn_class(insn) == BPF_JMP || insn_class(insn) == BPF_JMP32;
+}
+
+/* For each row: dst = a, src = b, the instruction, result = dst, or whether it jumped. */
+static struct program table_program(struct insn insn, u8 base, u8 counter)
+{
+	struct program p = {0};
+	const struct insn value[] = {INSN_LD_MAP_VALUE(base, 0, 0)};
+	u8 dst = insn.dst, src = insn.src, out = 0;
+	u32 loop;
+
+	while (out == base || out == counter || out == dst || out == src)
+		out++;
+	put(&p, value[0]);
+	put(&p, value[1]);
+	put(&p, INSN_MOV64_IMM(counter, ROWS));
+	loop = p.count;
+	put(&p, INSN_LDX_MEM(BPF_DW, dst, base, 0));
+	if (reads_src(&insn))
+		put(&p, INSN_LDX_MEM(BPF_DW, src, base, 8));
+	if (is_jump(&insn)) {
+		put(&p, INSN_MOV64_IMM(out, 1));
+		insn.off = 1;
+		put(&p, insn);
+		put(&p, INSN_MOV64_IMM(out, 0));
+		put(&p, INSN_STX_MEM(BPF_DW, base, out, 16));
+	} else {
+		put(&p, insn);
+		put(&p, INSN_STX_MEM(BPF_DW, base, dst, 16));
+	}
+	put(&p, INSN_ALU64_IMM(BPF_ADD, base, sizeof(struct row)));
+	put(&p, INSN_ALU64_IMM(BPF_ADD, counter, -1));
+	put(&p, INSN_JMP_IMM(BPF_JNE, counter, 0, (s16)((s32)loop - (s32)p.count - 1)));
+	put(&p, INSN_MOV64_IMM(0, 0));
+	put(&p, INSN_EXIT());
+	return p;
+}
+
+static int run_engine(const struct engine *engine, const struct program *p)
+{
+	struct code_map map = {.values = (u64)(uintptr_t)table};
+	struct code code = {
+		.insns = p->insns, .insn_count = p->count, .maps = &map, .map_count = 1};
+	struct run run = {.fuel = -1};
+	struct image *image;
+	int err = engine->compile(&code, NULL, &image);
+
+	if (err)
+		return err;
+	run.image = image;
+	image->entry(NULL, &run);
+	engine->free(image);
+	return 0;
+}
+
+/* ---- the live kernel ------------------------------------------------------------------------- */
+
+static int kernel_map = -1;
+
+static int kernel(int cmd, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+static bool open_kernel(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = sizeof(table),
+		.max_entries = 1};
+
+	if (kernel_map < 0)
+		kernel_map = kernel(BPF_MAP_CREATE, &attr);
+	return kernel_map >= 0;
+}
+
+static int run_kernel(const struct program *program)
+{
+	static u8 packet[64];
+	struct program p = *program;
+	union bpf_attr attr;
+	u32 key = 0;
+	int fd, err;
+
+	p.insns[0].imm = kernel_map;
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	attr.insns = (u64)(uintptr_t)p.insns;
+	attr.insn_cnt = p.count;
+	attr.license = (u64)(uintptr_t) "GPL";
+	fd = kernel(BPF_PROG_LOAD, &attr);
+	if (fd < 0)
+		return -errno;
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (u32)kernel_map;
+	attr.key = (u64)(uintptr_t)&key;
+	attr.value = (u64)(uintptr_t)table;
+	err = kernel(BPF_MAP_UPDATE_ELEM, &attr);
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (u32)fd;
+	attr.test.data_in = (u64)(uintptr_t)packet;
+	attr.test.data_size_in = sizeof(packet);
+	if (!err)
+		err = kernel(BPF_PROG_TEST_RUN, &attr);
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (u32)kernel_map;
+	attr.key = (u64)(uintptr_t)&key;
+	attr.value = (u64)(uintptr_t)table;
+	if (!err)
+		err = kernel(BPF_MAP_LOOKUP_ELEM, &attr);
+	close(fd);
+	return err ? -errno : 0;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+static u32 wrong, tried;
+
+static void compare(const struct insn *insn, const char *who)
+{
+	u32 i;
+
+	for (i = 0; i < ROWS; i++) {
+		const struct row *r = &table[i];
+		u64 b = BPF_SRC(insn->op) == BPF_X ? r->b : (u64)(s64)insn->imm;
+		u64 a = reads_src(insn) && insn->dst == insn->src ? r->b : r->a;
+		u64 want = model(insn, a, b);
+
+		tried++;
+		if (r->result == want || wrong++ > 10)
+			continue;
+		CHECK_MSG(false,
+			"%s: op %02x dst %u src %u off %d imm %d: %llx, %llx: %llx not %llx", who,
+			insn->op, insn->dst, insn->src, insn->off, insn->imm, (unsigned long long)a,
+			(unsigned long long)b, (unsigned long long)r->result,
+			(unsigned long long)want);
+	}
+}
+
+static void try_engines(struct insn insn, u8 base, u8 counter)
+{
+	static const char *const names[] = {"interp", "jit"};
+	struct program p = table_program(insn, base, counter);
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct engine *engine = engine_by_name(names[i]);
+		int err;
+
+		if (!engine)
+			continue;
+		fill_table();
+		err = run_engine(engine, &p);
+		if (CHECK_MSG(err == 0, "%s: op %02x gives %d", names[i], insn.op, err))
+			compare(&insn, names[i]);
+	}
+}
+
+static void try_kernel(struct insn insn)
+{
+	struct program p = table_program(insn, 9, 8);
+	int err;
+
+	fill_table();
+	err = run_kernel(&p);
+	if (err == -EINVAL || err == -EACCES)
+		return; /* an immediate that it refuses, such as a shift by the width */
+	if (CHECK_MSG(err == 0, "kernel: op %02x gives %d", insn.op, err))
+		compare(&insn, "kernel");
+}
+
+/* Calls visit for each instruction of two operands, or one, without registers and immediate. */
+static void each_operation(void (*visit)(struct insn insn))
+{
+	u32 op;
+
+	for (op = 0; op < INSN_KIND_COUNT; op++) {
+		const struct insn_desc *d = insn_desc((enum insn_kind)op);
+		struct insn insn = {.op = d->op};
+
+		if (d->scope != INSN_SCOPE_UAPI)
+			continue;
+		if (d->family != INSN_FAMILY_ALU && d->family != INSN_FAMILY_MOV &&
+			d->family != INSN_FAMILY_MOVSX && d->family != INSN_FAMILY_NEG &&
+			d->family != INSN_FAMILY_END && d->family != INSN_FAMILY_JCC)
+			continue;
+		if (d->off.use == INSN_FIELD_EQ)
+			insn.off = (s16)d->off.value;
+		if (d->imm.use == INSN_FIELD_EQ)
+			insn.imm = d->imm.value;
+		visit(insn);
+	}
+}
+
+static bool has_immediate(const struct insn *insn)
+{
+	u8 class = insn_class(insn);
+	bool is_alu = class == BPF_ALU || class == BPF_ALU64;
+
+	return BPF_SRC(insn->op) == BPF_K && !is_end(insn) &&
+		!(is_alu && BPF_OP(insn->op) == BPF_NEG);
+}
+
+/* Values that the model says nothing about: division by an immediate 0 is refused everywhere. */
+static bool is_refused(const struct insn *insn)
+{
+	u8 op = BPF_OP(insn->op), class = insn_class(insn);
+	bool is_alu = class == BPF_ALU || class == BPF_ALU64;
+	s32 width = class == BPF_ALU64 ? 64 : 32;
+
+	if (!is_alu || !has_immediate(insn))
+		return false;
+	if (op == BPF_DIV || op == BPF_MOD)
+		return insn->imm == 0;
+	if (op == BPF_LSH || op == BPF_RSH || op == BPF_ARSH)
+		return insn->imm < 0 || insn->imm >= width;
+	return false;
+}
+
+static void all_registers(struct insn insn)
+{
+	u8 dst, src, sources = reads_src(&insn) ? 8 : 1;
+
+	if (has_immediate(&insn))
+		return;
+	for (dst = 0; dst < 8; dst++) {
+		for (src = 0; src < sources; src++) {
+			insn.dst = dst;
+			insn.src = src;
+			try_engines(insn, 9, 8);
+		}
+	}
+	for (dst = 6; dst < 10; dst++) {
+		insn.dst = dst;
+		insn.src = sources > 1 ? 15 - dst : 0;
+		try_engines(insn, 1, 2);
+	}
+}
+
+TEST(every_operation_on_every_pair_of_registers)
+{
+	wrong = tried = 0;
+	each_operation(all_registers);
+	tap_note("%u results", tried);
+	CHECK_EQ(wrong, 0);
+}
+
+static void all_immediates(struct insn insn)
+{
+	u32 i;
+
+	if (!has_immediate(&insn))
+		return;
+	for (i = 0; i < EDGES + 64; i++) {
+		insn.imm = i < EDGES ? (s32)edges[i] : (s32)(i - EDGES);
+		if (is_refused(&insn))
+			continue;
+		insn.dst = i % 2 ? 0 : 3;
+		try_engines(insn, 9, 8);
+	}
+}
+
+TEST(every_operation_with_edge_immediates)
+{
+	wrong = tried = 0;
+	each_operation(all_immediates);
+	tap_note("%u results", tried);
+	CHECK_EQ(wrong, 0);
+}
+
+static void in_kernel(struct insn insn)
+{
+	u32 i;
+
+	insn.dst = 3;
+	if (!has_immediate(&insn)) {
+		insn.src = reads_src(&insn) ? 4 : 0;
+		try_kernel(insn);
+		return;
+	}
+	for (i = 0; i < EDGES; i += 3) {
+		insn.imm = (s32)edges[i];
+		if (!is_refused(&insn))
+			try_kernel(insn);
+	}
+}
+
+TEST(the_live_kernel_agrees_with_the_model)
+{
+	if (!open_kernel())
+		SKIP("bpf(2) is not permitted here");
+	wrong = tried = 0;
+	each_operation(in_kernel);
+	tap_note("%u results", tried);
+	CHECK_EQ(wrong, 0);
+}
+
+/* ---- constants that the engines fold --------------------------------------------------------- */
+
+static void fold_all(struct insn insn)
+{
+	u32 i, k;
+
+	for (i = 0; i < EDGES; i++) {
+		for (k = 0; k < EDGES; k++) {
+			const struct insn p[] = {INSN_LD_IMM64(3, edges[i]),
+				INSN_LD_IMM64(4, edges[k]), INSN_MOV64_IMM(0, 1), insn,
+				is_jump(&insn) ? INSN_MOV64_IMM(0, 0) : INSN_MOV64_REG(0, 3),
+				INSN_EXIT()};
+			struct code code = {.insns = p, .insn_count = ARRAY_SIZE(p)};
+			struct run run = {.fuel = -1};
+			struct image *image;
+			u64 got, want = model(&insn, edges[i], edges[k]);
+
+			if (engine_default()->compile(&code, NULL, &image))
+				continue;
+			run.image = image;
+			got = image->entry(NULL, &run);
+			engine_default()->free(image);
+			tried++;
+			if (got != want && wrong++ < 10)
+				CHECK_MSG(false, "op %02x off %d: %llx, %llx: %llx not %llx",
+					insn.op, insn.off, (unsigned long long)edges[i],
+					(unsigned long long)edges[k], (unsigned long long)got,
+					(unsigned long long)want);
+		}
+	}
+}
+
+static void fold_operation(struct insn insn)
+{
+	if (has_immediate(&insn))
+		return;
+	insn.dst = 3;
+	insn.src = reads_src(&insn) ? 4 : 0;
+	if (is_jump(&insn))
+		insn.off = 1;
+	fold_all(insn);
+}
+
+TEST(operations_on_constants_give_the_same)
+{
+	wrong = tried = 0;
+	each_operation(fold_operation);
+	tap_note("%u results", tried);
+	CHECK_EQ(wrong, 0);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static u8 field[65536 * 2 + 64];
+
+/* Loads and stores at edge offsets: base + off is the middle of the field. */
+TEST(loads_and_stores_at_edge_offsets)
+{
+	static const s16 offs[] = {
+		0, 1, -1, 7, 8, 127, 128, -128, -129, 255, 256, 4095, 32767, -32768, -32767, 32766};
+	static const u8 sizes[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
+	static const char *const names[] = {"interp", "jit"};
+	u32 e, i, k, dst, bad = 0;
+
+	for (e = 0; e < 2; e++) {
+		const struct engine *engine = engine_by_name(names[e]);
+
+		for (i = 0; engine && i < ARRAY_SIZE(offs) * 4 * 10; i++) {
+			s16 off = offs[i % ARRAY_SIZE(offs)];
+			u8 bytes = (u8)(1 << (k = i / ARRAY_SIZE(offs) % 4)), size = sizes[k];
+			u8 *middle = field + 65536, base;
+			u64 value = 0x8182838485868788, low;
+
+			dst = i / ARRAY_SIZE(offs) / 4;
+			base = dst == 1 ? 2 : 1;
+			{
+				const struct insn p[] = {INSN_MOV64_REG(base, 1),
+					INSN_LDX_MEM(size, (u8)dst, base, off),
+					INSN_STX_MEM(size, base, (u8)dst, (s16)(off ^ 16)),
+					INSN_MOV64_REG(0, (u8)dst), INSN_EXIT()};
+				struct code code = {.insns = p, .insn_count = ARRAY_SIZE(p)};
+				struct run run = {.fuel = -1};
+				struct image *image;
+				u64 got, stored = 0;
+
+				memset(field, 0x5a, sizeof(field));
+				memcpy(middle, &value, 8);
+				REQUIRE_EQ(engine->compile(&code, NULL, &image), 0);
+				run.image = image;
+				got = image->entry(middle - off, &run);
+				engine->free(image);
+				low = bytes == 8 ? value : value & ((1ull << 8 * bytes) - 1);
+				memcpy(&stored, middle + ((off ^ 16) - off), bytes);
+				bad += got != low || stored != low;
+			}
+		}
+	}
+	CHECK_EQ(bad, 0);
+}
