@@ -122,6 +122,14 @@ static u64 model_swap(u64 v, u32 bits)
 	return r;
 }
 
+/* BPF_END and BPF_JSLE are the same bits in different classes. */
+static bool is_end(const struct insn *insn)
+{
+	u8 class = insn_class(insn);
+
+	return (class == BPF_ALU || class == BPF_ALU64) && BPF_OP(insn->op) == BPF_END;
+}
+
 static u64 model(const struct insn *insn, u64 a, u64 b)
 {
 	u8 class = insn_class(insn), op = BPF_OP(insn->op);
@@ -152,14 +160,6 @@ struct program {
 static void put(struct program *p, struct insn insn)
 {
 	p->insns[p->count++] = insn;
-}
-
-/* BPF_END and BPF_JSLE are the same bits in different classes. */
-static bool is_end(const struct insn *insn)
-{
-	u8 class = insn_class(insn);
-
-	return (class == BPF_ALU || class == BPF_ALU64) && BPF_OP(insn->op) == BPF_END;
 }
 
 static bool reads_src(const struct insn *insn)
