@@ -206,13 +206,16 @@ static void build_block(struct alloc *al, u32 block)
 	const struct ir_block *b = &f->blocks[block];
 	const u64 *in = &al->live_in[(size_t)block * al->words];
 	const u64 *out = &al->live_out[(size_t)block * al->words];
-	u32 weight = depth_weight[b->loop_depth], v, g;
+	u32 weight = depth_weight[b->loop_depth], v, w;
+	u64 bits;
 
-	for (g = 0; g < al->global_count; g++) {
-		if (get_bit(in, g))
-			extend(al, al->globals[g], 2 * b->first, 2 * b->first + 1);
-		if (get_bit(out, g))
-			extend(al, al->globals[g], 2 * b->end - 1, 2 * b->end);
+	for (w = 0; w < al->words; w++) {
+		for (bits = in[w]; bits; bits &= bits - 1)
+			extend(al, al->globals[w * 64 + (u32)__builtin_ctzll(bits)], 2 * b->first,
+				2 * b->first + 1);
+		for (bits = out[w]; bits; bits &= bits - 1)
+			extend(al, al->globals[w * 64 + (u32)__builtin_ctzll(bits)], 2 * b->end - 1,
+				2 * b->end);
 	}
 	for (v = b->first; v < b->end; v++) {
 		struct ir_val *val = &f->vals[v];
@@ -459,9 +462,11 @@ static void find_hints(struct alloc *al)
 
 static void expire(struct alloc *al, u32 start)
 {
-	u32 r;
+	u32 regs;
 
-	for (r = 0; r < 32; r++) {
+	for (regs = al->result.used; regs; regs &= regs - 1) {
+		u32 r = (u32)__builtin_ctz(regs);
+
 		if (al->in_reg[r] && al->intervals[al->in_reg[r]].end <= start)
 			al->in_reg[r] = 0;
 	}
