@@ -18,4 +18,11 @@ const char *door_host_path(const char *path, char *buf);
 /* N of /proc/self/FOLDER/N, or -1. */
 int door_proc_fd(const char *path, const char *folder);
 
+/*
+ * Makes BPF_PROG_LOAD on the kernel backend in the system call's stead, with the raw one
+ * (os_syscall); a descriptor or -errno. NULL = the call goes as it came.
+ */
+typedef long (*door_load_fn)(const union bpf_attr *attr, uint32_t size);
+void door_set_kernel_load(door_load_fn fn);
+
 #endif

@@ -6,6 +6,7 @@
 #include "client/load.h"
 #include "base/alloc.h"
 #include "client/compile.h"
+#include "client/sections.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -129,6 +130,11 @@ int load_open(
 	load->opts = *opts;
 	load->path = path;
 	libbpf_set_print(keep_message);
+	err = sections_register();
+	if (err) {
+		strbuf_printf(ret_error, "libbpf takes no section names: %s", strerror(-err));
+		return err;
+	}
 	if (str_ends_with(path, ".c")) {
 		err = compile_bpf(
 			path, opts->flags, load->object_path, sizeof(load->object_path), ret_error);
@@ -170,12 +176,44 @@ int load_open(
 	return 0;
 }
 
+#define LOG_BEGIN "-- BEGIN PROG LOAD LOG --\n"
+#define LOG_END	  "-- END PROG LOAD LOG --"
+#define LOG_LINES 6
+
+/* The end of the kernel's verifier log, which libbpf prints between two marks. */
+static void explain_kernel_log(const struct load *load, struct strbuf *out)
+{
+	const char *text = strbuf_cstr(&load->messages), *begin = strstr(text, LOG_BEGIN), *end, *p;
+	int lines = 0;
+
+	if (!begin)
+		return;
+	begin += strlen(LOG_BEGIN);
+	end = strstr(begin, LOG_END);
+	if (!end)
+		end = begin + strlen(begin);
+	while (end > begin && end[-1] != '\n')
+		end--; /* "libbpf: " before the mark */
+	for (p = end; p > begin && lines <= LOG_LINES; p--)
+		if (p[-1] == '\n' && ++lines > LOG_LINES)
+			break;
+	while (p < end) {
+		size_t len = strcspn(p, "\n");
+
+		if (!str_starts_with(p, "processed ") && len)
+			strbuf_printf(out, "\n  verifier: %.*s", (int)len, p);
+		p += len + 1;
+	}
+}
+
 void load_explain(const struct load *load, struct strbuf *out)
 {
 	struct hachi_refusal why = {0};
 
 	if (load->opts.h)
 		hachi_last_refusal(load->opts.h, &why);
+	else
+		explain_kernel_log(load, out);
 	if (!why.reason || !*why.reason)
 		return;
 	if (*why.file)
@@ -227,6 +265,7 @@ int load_load(struct load *load, struct strbuf *ret_error)
 		add_libbpf_reason(load, ret_error);
 		return err;
 	}
+	str_copy(load->failed, sizeof(load->failed), name);
 	strbuf_printf(ret_error, "%s: program %s was refused", load->path, name);
 	if (err != -ENOSPC) /* which only says that the log is longer than its buffer */
 		strbuf_printf(ret_error, ": %s", strerror(-err));
@@ -251,35 +290,42 @@ int load_keep_link(struct load *load, struct bpf_program *prog, struct bpf_link 
 	return -ENOMEM;
 }
 
+int load_attach_program(struct load *load, struct bpf_program *prog, struct strbuf *ret_error)
+{
+	struct bpf_link *link;
+	int err;
+
+	strbuf_reset(&load->messages);
+	current = load;
+	link = bpf_program__attach(prog);
+	err = link ? 0 : -errno;
+	current = NULL;
+	if (!err)
+		err = load_keep_link(load, prog, link);
+	if (!err)
+		return 0;
+	strbuf_printf(ret_error, "%s: program %s: section \"%s\" cannot be attached", load->path,
+		bpf_program__name(prog), bpf_program__section_name(prog));
+	if (load->messages.len)
+		add_libbpf_reason(load, ret_error);
+	else
+		strbuf_printf(ret_error, ": %s", strerror(-err));
+	return err;
+}
+
 int load_attach(struct load *load, bool (*skip)(const struct bpf_program *prog, void *arg),
 	void *arg, struct strbuf *ret_error)
 {
 	struct bpf_program *prog;
+	int err;
 
 	bpf_object__for_each_program(prog, load->object)
 	{
-		struct bpf_link *link;
-		int err;
-
 		if (!bpf_program__autoload(prog) || (skip && skip(prog, arg)))
 			continue;
-		strbuf_reset(&load->messages);
-		current = load;
-		link = bpf_program__attach(prog);
-		err = link ? 0 : -errno;
-		current = NULL;
-		if (!err)
-			err = load_keep_link(load, prog, link);
-		if (err) {
-			strbuf_printf(ret_error,
-				"%s: program %s: section \"%s\" cannot be attached", load->path,
-				bpf_program__name(prog), bpf_program__section_name(prog));
-			if (load->messages.len)
-				add_libbpf_reason(load, ret_error);
-			else
-				strbuf_printf(ret_error, ": %s", strerror(-err));
+		err = load_attach_program(load, prog, ret_error);
+		if (err)
 			return err;
-		}
 	}
 	return 0;
 }
@@ -318,4 +364,23 @@ struct bpf_program *load_program_by_id(const struct load *load, u32 id)
 			return prog;
 	}
 	return NULL;
+}
+
+bool load_is_tail_target(const struct load *load, const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {0};
+	u32 len = sizeof(info), id;
+	struct bpf_map *map;
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return false;
+	bpf_object__for_each_map(map, load->object)
+	{
+		if (bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
+			continue;
+		for (u32 key = 0; key < bpf_map__max_entries(map); key++)
+			if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &id) == 0 && id == info.id)
+				return true;
+	}
+	return false;
 }

@@ -35,6 +35,7 @@ struct load {
 	VEC(struct load_attached) attached;
 	struct strbuf messages; /* what libbpf said */
 	char *log;		/* owned; the verifier's, on the user backend */
+	char failed[128];	/* name of the program that was refused, or "" */
 };
 
 /*
@@ -51,6 +52,8 @@ int load_load(struct load *load, struct strbuf *ret_error);
  */
 int load_attach(struct load *load, bool (*skip)(const struct bpf_program *prog, void *arg),
 	void *arg, struct strbuf *ret_error);
+/* One program, by its section name. */
+int load_attach_program(struct load *load, struct bpf_program *prog, struct strbuf *ret_error);
 /* Keeps a link that the caller made, to be destroyed with the others. */
 int load_keep_link(struct load *load, struct bpf_program *prog, struct bpf_link *own_link);
 void load_detach(struct load *load);
@@ -60,6 +63,8 @@ void load_close(struct load *load);
 const void *load_btf(const struct load *load, u32 *ret_size);
 /* The last refusal, as `check` and `run` print it: several lines. */
 void load_explain(const struct load *load, struct strbuf *out);
+/* Whether prog stands in a prog array: then it is a tail call's target, not an entry. */
+bool load_is_tail_target(const struct load *load, const struct bpf_program *prog);
 /* The program whose id this is, or NULL. */
 struct bpf_program *load_program_by_id(const struct load *load, u32 id);
 
