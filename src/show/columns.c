@@ -43,22 +43,38 @@ static bool is_char_array(const struct btf *btf, const struct btf_type *t)
 			strcmp(btype_name_of(btf, elem), "char") == 0);
 }
 
-static int add_column(struct show_columns *columns, const struct btype_member *m,
-	const struct btf_type *t, const char *name)
+/* "column=TITLE" or "column=TITLE,WIDTH"; title NULL: the name in upper case. */
+static int set_title(struct show_column *column, const char *name, const char *title)
 {
-	struct show_column column = {.name = mem_strdup(name), .member = *m};
+	const char *comma = title ? strrchr(title, ',') : NULL;
+	u64 width = 0;
 
-	if (!column.name)
+	column->name = mem_strdup(title ? title : name);
+	if (!column->name)
 		return -ENOMEM;
-	for (char *c = column.name; *c; c++)
+	if (comma && str_to_u64(comma + 1, &width) == 0 && width <= 256)
+		column->name[comma - title] = 0;
+	for (char *c = column->name; !title && *c; c++)
 		*c = (char)toupper((unsigned char)*c);
-	column.width = (u32)strlen(name);
+	column->least_width = MAX((u32)width, show_width(column->name));
+	column->width = column->least_width;
+	return 0;
+}
+
+static int add_column(struct show_columns *columns, const struct btype_member *m,
+	const struct btf_type *t, const char *name, const char *title)
+{
+	struct show_column column = {.member = *m};
+
+	if (set_title(&column, name, title))
+		return -ENOMEM;
 	if (t) {
 		u32 kind = btype_kind(t);
 
 		column.is_text = is_char_array(columns->btf, t);
 		column.is_right = kind == BTF_KIND_INT || kind == BTF_KIND_FLOAT;
-		column.width = MAX(column.width, usual_width(columns->btf, t));
+		if (!title)
+			column.width = MAX(column.width, usual_width(columns->btf, t));
 	}
 	if (vec_push(&columns->list, column)) {
 		mem_free(column.name);
@@ -67,13 +83,17 @@ static int add_column(struct show_columns *columns, const struct btype_member *m
 	return 0;
 }
 
-/* The members of t, whose own place is *outer. */
-static int add_members(struct show_columns *columns, const struct btype_member *outer,
-	const struct btf_type *t, const char *prefix, u32 depth)
+/* The members of struct id, whose own place is *outer. */
+static int add_members(struct show_columns *columns, const struct btype_member *outer, u32 id,
+	const char *prefix, u32 depth)
 {
+	const struct btf_type *t = btype_by_id(columns->btf, id);
+
 	for (u32 i = 0; i < btype_vlen(t) && columns->list.len < COLUMNS_MAX; i++) {
 		struct btype_member m = btype_member(columns->btf, t, i);
-		const struct btf_type *its = btype_resolve(columns->btf, m.type, NULL);
+		u32 its_id = 0;
+		const struct btf_type *its = btype_resolve(columns->btf, m.type, &its_id);
+		const char *title = NULL;
 		bool is_inner = its && btype_kind(its) == BTF_KIND_STRUCT && depth < DEPTH_MAX;
 		struct strbuf name = {0};
 		int err = 0;
@@ -83,9 +103,12 @@ static int add_members(struct show_columns *columns, const struct btype_member *
 		if (!*m.name && !is_inner && !(its && btype_is_composite(its)))
 			; /* padding */
 		else if (is_inner)
-			err = add_members(columns, &m, its, strbuf_cstr(&name), depth + 1);
+			err = add_members(columns, &m, its_id, strbuf_cstr(&name), depth + 1);
+		else if (btype_tag_value(columns->btf, id, (s32)i, "column=", &title))
+			err = add_column(
+				columns, &m, its, *m.name ? strbuf_cstr(&name) : "-", NULL);
 		else
-			err = add_column(columns, &m, its, *m.name ? strbuf_cstr(&name) : "-");
+			err = add_column(columns, &m, its, m.name, title);
 		strbuf_release(&name);
 		if (err)
 			return err;
@@ -96,15 +119,16 @@ static int add_members(struct show_columns *columns, const struct btype_member *
 int show_columns_add(
 	struct show_columns *columns, const struct btf *btf, u32 type, const char *fallback)
 {
-	const struct btf_type *t = btf && type ? btype_resolve(btf, type, NULL) : NULL;
+	u32 id = 0;
+	const struct btf_type *t = btf && type ? btype_resolve(btf, type, &id) : NULL;
 	struct btype_member whole = {.name = "", .type = type};
 
 	columns->btf = btf;
 	if (t && btype_kind(t) == BTF_KIND_STRUCT && btype_vlen(t))
-		return add_members(columns, &whole, t, "", 0);
+		return add_members(columns, &whole, id, "", 0);
 	if (!t)
 		whole.type = 0;
-	return add_column(columns, &whole, t, fallback);
+	return add_column(columns, &whole, t, fallback, NULL);
 }
 
 void show_columns_release(struct show_columns *columns)

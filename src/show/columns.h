@@ -2,6 +2,9 @@
 /*
  * A type as the columns of a table: every scalar or text in it is one, nested members are dotted.
  * What is no column (an array, something too wide) is one column of C text.
+ *
+ * A member may name its title and width itself, by a tag that clang puts into the BTF:
+ * __attribute__((btf_decl_tag("column=TITLE,WIDTH"))).
  */
 #ifndef SHOW_COLUMNS_H
 #define SHOW_COLUMNS_H
@@ -11,11 +14,12 @@
 #include "btf/btf.h"
 
 struct show_column {
-	char *name; /* owned, upper case */
+	char *name; /* owned: the member's in upper case, or its tag's title */
 	struct btype_member member;
-	bool is_right; /* numbers */
-	bool is_text;  /* an array of char: without quotes */
-	u32 width;     /* at least; the header's or what its values usually need */
+	bool is_right;	 /* numbers */
+	bool is_text;	 /* an array of char: without quotes */
+	u32 least_width; /* the title's, or what the member's tag asks for */
+	u32 width;	 /* at least; the header's or what its values usually need */
 };
 
 struct show_columns {

@@ -4,6 +4,8 @@
 #include "show/columns.h"
 #include "show/json.h"
 
+#include <time.h>
+
 struct show_event {
 	struct show_event_format format;
 	struct show_columns columns;
@@ -43,11 +45,28 @@ void show_event_free(struct show_event *event)
 	mem_free(event);
 }
 
+static void add_time(struct strbuf *out)
+{
+	time_t now = time(NULL);
+	char text[16] = "";
+	struct tm tm;
+
+	if (localtime_r(&now, &tm))
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	strbuf_puts(out, text);
+}
+
 static int print_json(struct show_event *event, FILE *f, s32 cpu, const void *data, u32 size)
 {
 	struct show_json *json = &event->json;
 
 	show_json_open(json, '{');
+	if (event->format.has_time) {
+		strbuf_reset(&event->cell);
+		add_time(&event->cell);
+		show_json_key(json, "time");
+		show_json_string(json, strbuf_cstr(&event->cell));
+	}
 	show_json_key(json, "map");
 	show_json_string(json, event->format.map);
 	if (cpu >= 0) {
@@ -67,6 +86,12 @@ static int print_line(struct show_event *event, FILE *f, const void *data, u32 s
 	size_t count = event->columns.list.len;
 
 	strbuf_reset(&event->line);
+	if (event->format.has_time && data)
+		add_time(&event->line);
+	else if (event->format.has_time)
+		strbuf_puts(&event->line, "TIME    ");
+	if (event->format.has_time)
+		strbuf_putc(&event->line, ' ');
 	vec_for_each (column, &event->columns.list) {
 		strbuf_reset(&event->cell);
 		if (data)

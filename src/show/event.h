@@ -15,6 +15,7 @@ struct show_event_format {
 	const struct btf *btf; /* kept alive by the caller; NULL = bytes */
 	u32 type;	       /* of an event, 0 = bytes */
 	bool is_json;
+	bool has_time; /* a column TIME before the others: the local time when it is printed */
 };
 
 struct show_event;

@@ -242,7 +242,7 @@ static void reset_widths(struct show_columns *columns)
 	struct show_column *column;
 
 	vec_for_each (column, &columns->list)
-		column->width = show_width(column->name);
+		column->width = column->least_width;
 }
 
 int show_table_print(const struct show_table *table, FILE *f)
