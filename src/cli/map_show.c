@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <hachi/abi.h>
+#include <time.h>
 
 bool map_show_is_data(u32 map_type)
 {
@@ -108,6 +109,12 @@ int map_show_read(const struct map_show *show, struct show_table *ret_table)
 	return 0;
 }
 
+static void print_title(const struct map_show *show, FILE *out)
+{
+	if (!show->no_title)
+		fprintf(out, "\n%s\n", show->name);
+}
+
 int map_show_print(const struct map_show *show, FILE *out)
 {
 	struct show_table table;
@@ -120,10 +127,10 @@ int map_show_print(const struct map_show *show, FILE *out)
 	} else if (show->is_json) {
 		err = show_table_ndjson(&table, out);
 	} else if (show_hist_kind(&table.map) != SHOW_HIST_NONE) {
-		fprintf(out, "\n%s\n", show->name);
+		print_title(show, out);
 		err = show_hist_print(&table, out, NULL);
 	} else {
-		fprintf(out, "\n%s\n", show->name);
+		print_title(show, out);
 		err = show_table_print(&table, out);
 	}
 	show_table_release(&table);
@@ -164,4 +171,66 @@ int map_show_variables(const struct map_show *show, FILE *out)
 	}
 	show_table_release(&table);
 	return 0;
+}
+
+/* Elements of arrays cannot be deleted: they become zero. */
+static void forget_entry(const struct map_show *show, const void *key, const void *zeros)
+{
+	if (bpf_map_delete_elem(show->fd, key))
+		bpf_map_update_elem(show->fd, key, zeros, BPF_ANY);
+}
+
+static void print_rate(const struct show_table *table, const struct show_entry *entry,
+	const char *unit, u64 elapsed_ns, FILE *out)
+{
+	const struct show_map *map = &table->map;
+	struct strbuf key = {0};
+	char clock[16] = "";
+	time_t now = time(NULL);
+	u64 count = 0;
+	struct tm tm;
+	u8 *value = mem_zalloc((size_t)map->value_size + 8);
+
+	if (!value)
+		return;
+	show_table_value(table, entry, value);
+	memcpy(&count, value, MIN(map->value_size, 8u));
+	mem_free(value);
+	if (!count)
+		return;
+	if (localtime_r(&now, &tm))
+		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	if (!map->btf || !map->key_type ||
+		btype_print(
+			map->btf, map->key_type, entry->key, map->key_size, BTYPE_STYLE_C, &key))
+		for (u32 i = 0; i < map->key_size; i++)
+			strbuf_printf(&key, "%02x", entry->key[i]);
+	fprintf(out, "%s %s: %llu %s\n", clock, strbuf_cstr(&key),
+		(unsigned long long)(((unsigned __int128)count * 1000000000 + elapsed_ns / 2) /
+			elapsed_ns),
+		unit);
+	strbuf_release(&key);
+}
+
+int map_show_rate(const struct map_show *show, const char *unit, u64 elapsed_ns, FILE *out)
+{
+	const struct show_entry *entry;
+	struct show_table table;
+	u8 *zeros;
+	int err = map_show_read(show, &table);
+
+	if (err)
+		return err;
+	zeros = mem_zalloc((size_t)MAX(table.map.cpus, 1u) * ALIGN_UP(table.map.value_size, 8u));
+	if (!zeros)
+		err = -ENOMEM;
+	vec_for_each (entry, &table.entries) {
+		if (err)
+			break;
+		print_rate(&table, entry, unit, elapsed_ns ? elapsed_ns : 1, out);
+		forget_entry(show, entry->key, zeros);
+	}
+	mem_free(zeros);
+	show_table_release(&table);
+	return err;
 }

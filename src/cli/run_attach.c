@@ -136,3 +136,49 @@ int run_attach(struct run_cmd *cmd, struct strbuf *ret_error)
 	}
 	return hachi_attach_walk(cmd->h, check_served, &serve);
 }
+
+/* ---- the other way round: what of the kernel backend's could be had here -------------------- */
+
+static const struct {
+	const char *section;
+	enum hachi_attach_kind kind;
+} user_kinds[] = {
+	{"kprobe/", HACHI_ATTACH_KPROBE},
+	{"kretprobe/", HACHI_ATTACH_KRETPROBE},
+	{"ksyscall/", HACHI_ATTACH_KPROBE},
+	{"kretsyscall/", HACHI_ATTACH_KRETPROBE},
+	{"uprobe", HACHI_ATTACH_UPROBE},
+	{"uretprobe", HACHI_ATTACH_URETPROBE},
+	{"usdt", HACHI_ATTACH_UPROBE},
+	{"tp/", HACHI_ATTACH_TRACEPOINT},
+	{"tracepoint/", HACHI_ATTACH_TRACEPOINT},
+	{"raw_tp/", HACHI_ATTACH_RAW_TRACEPOINT},
+	{"raw_tracepoint/", HACHI_ATTACH_RAW_TRACEPOINT},
+	{"tp_btf/", HACHI_ATTACH_RAW_TRACEPOINT},
+	{"fentry/", HACHI_ATTACH_FENTRY},
+	{"fexit/", HACHI_ATTACH_FEXIT},
+};
+
+bool run_user_can_serve(const struct bpf_program *prog, char *ret_why, size_t size)
+{
+	const char *section = bpf_program__section_name(prog), *slash = strchr(section, '/');
+	struct hachi_attachment a = {.kind = HACHI_ATTACH_OTHER, .sample_type = PERF_TYPE_SOFTWARE};
+	bool is_syscall =
+		str_starts_with(section, "ksyscall/") || str_starts_with(section, "kretsyscall/");
+	char target[256];
+
+	if (run_is_packet_program(bpf_program__type(prog))) {
+		snprintf(ret_why, size, "on the packets of a capture (-r)");
+		return true;
+	}
+	snprintf(target, sizeof(target), "%s%s", is_syscall ? "__x64_sys_" : "",
+		slash ? slash + 1 : "");
+	a.target = target;
+	if (bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
+		a.kind = HACHI_ATTACH_PERF_EVENT;
+	for (u32 i = 0; i < ARRAY_SIZE(user_kinds); i++)
+		if (str_starts_with(section, user_kinds[i].section))
+			a.kind = user_kinds[i].kind;
+	*ret_why = 0;
+	return trace_can_serve(&a, ret_why, size);
+}

@@ -120,14 +120,15 @@ static void channel_free(struct channel *channel)
 }
 
 static int add_channel(struct run_channels *channels, const struct bpf_map *map,
-	const struct btf *btf, bool is_json, struct strbuf *ret_error)
+	const struct btf *btf, const struct run_channels_opts *opts, struct strbuf *ret_error)
 {
 	struct show_event_format format = {
 		.map = bpf_map__name(map),
 		.btf = btf,
 		.type = run_channels_event_type(
 			btf, bpf_map__name(map), bpf_map__btf_value_type_id(map)),
-		.is_json = is_json,
+		.is_json = opts->is_json,
+		.has_time = opts->has_time,
 	};
 	struct channel *channel = mem_zalloc(sizeof(*channel));
 	int err;
@@ -154,8 +155,9 @@ static int add_channel(struct run_channels *channels, const struct bpf_map *map,
 	return err;
 }
 
-int run_channels_new(struct bpf_object *object, const struct btf *btf, FILE *out, bool is_json,
-	struct run_channels **ret_channels, struct strbuf *ret_error)
+int run_channels_new(struct bpf_object *object, const struct btf *btf, FILE *out,
+	const struct run_channels_opts *opts, struct run_channels **ret_channels,
+	struct strbuf *ret_error)
 {
 	struct run_channels *channels = mem_zalloc(sizeof(*channels));
 	struct bpf_map *map;
@@ -170,7 +172,7 @@ int run_channels_new(struct bpf_object *object, const struct btf *btf, FILE *out
 
 		if (type != BPF_MAP_TYPE_RINGBUF && type != BPF_MAP_TYPE_PERF_EVENT_ARRAY)
 			continue;
-		err = add_channel(channels, map, btf, is_json, ret_error);
+		err = add_channel(channels, map, btf, opts, ret_error);
 		if (err) {
 			run_channels_free(channels);
 			return err;

@@ -11,9 +11,15 @@
 struct bpf_object;
 struct run_channels;
 
+struct run_channels_opts {
+	bool is_json;
+	bool has_time; /* each event with the time of day */
+};
+
 /* btf: of the program, for event types; may be NULL. */
-int run_channels_new(struct bpf_object *object, const struct btf *btf, FILE *out, bool is_json,
-	struct run_channels **ret_channels, struct strbuf *ret_error);
+int run_channels_new(struct bpf_object *object, const struct btf *btf, FILE *out,
+	const struct run_channels_opts *opts, struct run_channels **ret_channels,
+	struct strbuf *ret_error);
 void run_channels_drain(struct run_channels *channels);
 /* Events that perf buffers lost, as the kernel side counted them. */
 u64 run_channels_lost(const struct run_channels *channels);

@@ -17,12 +17,14 @@
 struct run_output {
 	struct btf *btf; /* of the program; owned reference, or NULL */
 	struct run_channels *channels;
-	bool has_interval_header;
+	bool has_trace; /* printed since the last flush */
+	u64 rate_from_ns;
 };
 
 int run_output_open(struct run_cmd *cmd, struct strbuf *ret_error)
 {
 	struct run_output *output = mem_zalloc(sizeof(*output));
+	struct run_channels_opts opts = {.is_json = cli_is_json(), .has_time = cmd->has_time};
 	const void *data;
 	u32 size;
 	int err;
@@ -33,43 +35,49 @@ int run_output_open(struct run_cmd *cmd, struct strbuf *ret_error)
 	data = load_btf(&cmd->load, &size);
 	if (data && btype_parse(data, size, NULL, NULL, NULL, &output->btf))
 		output->btf = NULL; /* then bytes are shown as they are */
-	err = run_channels_new(cmd->load.object, output->btf, cmd->out, cli_is_json(),
-		&output->channels, ret_error);
+	output->rate_from_ns = os_time_ns(OS_CLOCK_MONOTONIC);
+	err = run_channels_new(
+		cmd->load.object, output->btf, cmd->out, &opts, &output->channels, ret_error);
 	if (err && !ret_error->len)
 		strbuf_printf(ret_error, "%s: %s", cmd->file, strerror(-err));
 	return err;
 }
 
-static void print_trace_record(struct run_cmd *cmd, const struct hachi_trace_record *record)
+void run_output_trace(struct run_cmd *cmd, const struct show_trace *trace)
 {
-	char flags[6] = ".....";
-	struct show_trace trace = {
-		.comm = record->comm,
-		.pid = record->pid,
-		.cpu = record->cpu,
-		.flags = flags,
-		.time_ns = record->time_ns,
-		.text = record->text,
-	};
-
 	if (cli_is_json())
-		show_trace_json(cmd->out, &trace);
+		show_trace_json(cmd->out, trace);
 	else
-		show_trace_line(cmd->out, &trace);
+		show_trace_line(cmd->out, trace);
+	cmd->output->has_trace = true;
+}
+
+static void drain_trace(struct run_cmd *cmd)
+{
+	struct hachi_trace_record record;
+
+	while (hachi_trace_read(cmd->h, &record) > 0) {
+		struct show_trace trace = {
+			.comm = record.comm,
+			.pid = record.pid,
+			.cpu = record.cpu,
+			.flags = ".....",
+			.time_ns = record.time_ns,
+			.text = record.text,
+		};
+
+		run_output_trace(cmd, &trace);
+	}
 }
 
 void run_output_drain(struct run_cmd *cmd)
 {
-	struct hachi_trace_record record;
-	bool any = false;
-
-	while (hachi_trace_read(cmd->h, &record) > 0) {
-		print_trace_record(cmd, &record);
-		any = true;
-	}
+	if (cmd->h)
+		drain_trace(cmd);
 	run_channels_drain(cmd->output->channels);
-	if (any || run_channels_events(cmd->output->channels))
+	if (cmd->output->has_trace || run_channels_events(cmd->output->channels))
 		fflush(cmd->out);
+	cmd->output->has_trace = false;
 }
 
 static void print_time(struct run_cmd *cmd)
@@ -92,31 +100,52 @@ static bool is_constant(const struct bpf_map *map)
 		(str_starts_with(dot, ".rodata") || str_starts_with(dot, ".kconfig"));
 }
 
+static bool is_shown(struct run_cmd *cmd, const struct bpf_map *map)
+{
+	if (cmd->map_name)
+		return strcmp(cmd->map_name, bpf_map__name(map)) == 0;
+	return bpf_map__fd(map) >= 0 && map_show_is_data(bpf_map__type(map)) && !is_constant(map);
+}
+
+static void show_map(struct run_cmd *cmd, const struct bpf_map *map, bool is_alone, u64 elapsed_ns)
+{
+	struct map_show show = {
+		.fd = bpf_map__fd(map),
+		.name = bpf_map__name(map),
+		.btf = cmd->output->btf,
+		.key_type = bpf_map__btf_key_type_id(map),
+		.value_type = bpf_map__btf_value_type_id(map),
+		.skip_empty = true,
+		.no_title = is_alone && (cmd->interval_s > 0 || cmd->map_name),
+		.is_json = cli_is_json(),
+	};
+
+	if (bpf_map__is_internal(map))
+		map_show_variables(&show, cmd->out);
+	else if (cmd->rate_unit && !show.is_json)
+		map_show_rate(&show, cmd->rate_unit, elapsed_ns, cmd->out);
+	else
+		map_show_print(&show, cmd->out);
+}
+
 void run_output_maps(struct run_cmd *cmd)
 {
+	u64 now = os_time_ns(OS_CLOCK_MONOTONIC);
 	const struct bpf_map *map;
+	u32 count = 0;
 
-	if (cmd->interval_s > 0 && !cli_is_json())
+	if (cmd->interval_s > 0 && !cli_is_json() && !cmd->rate_unit)
 		print_time(cmd);
 	bpf_object__for_each_map(map, cmd->load.object)
 	{
-		struct map_show show = {
-			.fd = bpf_map__fd(map),
-			.name = bpf_map__name(map),
-			.btf = cmd->output->btf,
-			.key_type = bpf_map__btf_key_type_id(map),
-			.value_type = bpf_map__btf_value_type_id(map),
-			.skip_empty = true,
-			.is_json = cli_is_json(),
-		};
-
-		if (show.fd < 0 || !map_show_is_data(bpf_map__type(map)) || is_constant(map))
-			continue;
-		if (bpf_map__is_internal(map))
-			map_show_variables(&show, cmd->out);
-		else
-			map_show_print(&show, cmd->out);
+		count += is_shown(cmd, map);
 	}
+	bpf_object__for_each_map(map, cmd->load.object)
+	{
+		if (is_shown(cmd, map))
+			show_map(cmd, map, count == 1, now - cmd->output->rate_from_ns);
+	}
+	cmd->output->rate_from_ns = now;
 	fflush(cmd->out);
 }
 
@@ -190,7 +219,7 @@ void run_output_close(struct run_cmd *cmd)
 			cli_warn("%llu events were lost: the perf buffer was full",
 				(unsigned long long)lost);
 	}
-	lost = hachi_trace_lost(cmd->h);
+	lost = cmd->h ? hachi_trace_lost(cmd->h) : 0;
 	if (lost)
 		cli_warn("%llu trace lines were lost", (unsigned long long)lost);
 	run_channels_free(output->channels);
