@@ -29,6 +29,29 @@ struct {
 	__type(value, __u64);
 } bytes_hist SEC(".maps");
 
+static __u32 log2_of(__u64 value)
+{
+	__u32 slot = 0;
+
+	if (value >> 16) {
+		value >>= 16;
+		slot += 16;
+	}
+	if (value >> 8) {
+		value >>= 8;
+		slot += 8;
+	}
+	if (value >> 4) {
+		value >>= 4;
+		slot += 4;
+	}
+	if (value >> 2) {
+		value >>= 2;
+		slot += 2;
+	}
+	return slot + (__u32)(value >> 1);
+}
+
 SEC("uprobe/libc.so.6:malloc")
 int BPF_KPROBE(enter, unsigned long size)
 {
@@ -42,8 +65,9 @@ int BPF_KPROBE(enter, unsigned long size)
 		total->calls++;
 		total->bytes += size;
 	}
-	for (int i = 0; i < 31; i++)
-		slot += size >> (i + 1) != 0;
+	slot = log2_of(size);
+	if (slot > 31)
+		slot = 31;
 	count = bpf_map_lookup_elem(&bytes_hist, &slot);
 	if (count)
 		__sync_fetch_and_add(count, 1);
