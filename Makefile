@@ -117,7 +117,7 @@ lint:
 	tools/format.sh --check
 	tools/layers.sh
 	tools/banned.sh
-	shellcheck demo check .ci/run tools/*.sh test/cli/*.sh
+	shellcheck demo check .ci/run tools/*.sh tools/vm/* test/cli/*.sh test/kernel/*.sh
 	$(MAKE) --no-print-directory MODE=rel libs build/libhachi.so build/libhachi.a
 	tools/symbols.sh build
 	@tools/sizes.sh

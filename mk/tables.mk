@@ -1,5 +1,5 @@
 # Pages of docs/ that are generated from the tables, and which rows no test names.
-TABLE_PAGES := helpers program-types maps instructions
+TABLE_PAGES := helpers program-types maps instructions hooks
 
 $(B)/tables: $(OBJ)/tools/tables.o $(B)/libcore.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcore.a $(LDLIBS)

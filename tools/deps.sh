@@ -11,7 +11,7 @@ build="gcc make pkg-config libc6-dev binutils libbpf-dev libelf-dev zlib1g-dev l
 	libdw-dev libjson-c-dev libzydis-dev"
 demo="$build clang-19 llvm-19"
 check="$demo clang-format-14 shellcheck tcpdump strace bpftool libseccomp-dev iproute2
-	iputils-ping xz-utils procps git libclang-rt-19-dev qemu-user gcc-aarch64-linux-gnu
+	iputils-ping xz-utils procps git libclang-rt-19-dev qemu-user qemu-system-x86 busybox-static cpio e2fsprogs gcc-aarch64-linux-gnu
 	libc6-dev-arm64-cross mandoc linux-source-6.12"
 
 case "${1:-}" in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Renders the contract tables: `tables helpers|program-types|maps|instructions` prints a page of
- * docs/, `tables rows TABLE` the names of a table's rows, for the coverage of the tests.
+ * Renders the contract tables: `tables helpers|program-types|maps|instructions|hooks` prints a page
+ * of docs/, `tables rows TABLE` the names of a table's rows, for the coverage of the tests.
  */
 #include "base/str.h"
 #include "isa/insn.h"
@@ -462,6 +462,109 @@ static int print_rows(const char *table)
 	return 0;
 }
 
+/* ---- hooks */
+enum hook_prog {
+#define PROG(number, name, ...) HOOK_PROG_##name,
+#include "spec/progtypes.def"
+	HOOK_PROGS,
+};
+
+enum hook_attach {
+	HOOK_ATTACH_none,
+#define ATTACH(number, name, ...) HOOK_ATTACH_##name,
+#include "spec/attachtypes.def"
+	HOOK_ATTACHES,
+};
+
+static const char *const hook_progs[] = {
+#define PROG(number, name, ...) #name,
+#include "spec/progtypes.def"
+};
+
+static const char *const hook_attaches[] = {
+	"",
+#define ATTACH(number, name, ...) #name,
+#include "spec/attachtypes.def"
+};
+
+static const struct hook {
+	enum hook_prog prog;
+	enum hook_attach attach;
+	const char *section, *kind, *user, *kernel;
+} hooks[] = {
+#define HOOK(prog, attach, section, kind, user, kernel)                                            \
+	{HOOK_PROG_##prog, HOOK_ATTACH_##attach, section, #kind, user, kernel},
+#include "tools/hooks.def"
+};
+
+#define HOOK_RESULTS "test/kernel/results.tsv"
+static const char *const hook_kernels[] = {"6.1", "6.12", "6.18"};
+
+/* What the matrix found: "fires", or what the kernel lacks; false = it was not there. */
+static bool hook_result(const char *kernel, const char *kind, char *buf, size_t size)
+{
+	FILE *in = fopen(HOOK_RESULTS, "r");
+	bool found = false;
+
+	while (in && !found && fgets(buf, (int)size, in)) {
+		char *rest = buf, *its_kernel, *its_kind;
+
+		buf[strcspn(buf, "\n")] = 0;
+		its_kernel = strsep(&rest, "\t");
+		its_kind = strsep(&rest, "\t");
+		found = rest && strcmp(its_kernel, kernel) == 0 && strcmp(its_kind, kind) == 0;
+		if (found)
+			memmove(buf, rest, strlen(rest) + 1);
+	}
+	if (in)
+		fclose(in);
+	return found;
+}
+
+static void print_hook(const struct hook *hook)
+{
+	char result[512];
+
+	printf("| %s | %s | `%s` | ", hook_progs[hook->prog], hook_attaches[hook->attach],
+		hook->section);
+	for (u32 i = 0; i < ARRAY_SIZE(hook_kernels) && *hook->kind; i++) {
+		if (!hook_result(hook_kernels[i], hook->kind, result, sizeof(result)))
+			printf("%s: not tried", hook_kernels[i]);
+		else
+			printf("%s: %s", hook_kernels[i],
+				strcmp(result, "fires") == 0 ? "works" : result);
+		printf(i + 1 < ARRAY_SIZE(hook_kernels) ? "<br>" : "");
+	}
+	printf("%s | %s%s |\n", hook->kernel, strncmp(hook->user, "- ", 2) == 0 ? "no: " : "",
+		hook->user + (strncmp(hook->user, "- ", 2) == 0 ? 2 : 0));
+}
+
+static void print_hooks(void)
+{
+	bool progs[HOOK_PROGS] = {false}, attaches[HOOK_ATTACHES] = {true};
+
+	printf("# Hooks\n\n%s", generated);
+	printf("Where programs attach, and what was seen to happen. The kernel column is what the "
+	       "hook\n"
+	       "matrix found (`test/kernel/`; `make vm-check` on 6.1 and 6.12 under emulation,\n"
+	       "`test/cli/kernel.sh` on the kernel that runs): a program of the kind ran, or the "
+	       "reason\n"
+	       "that `hachi run --backend kernel` gave for refusing it.\n\n"
+	       "| program type | attach type | section | kernel backend | user space |\n"
+	       "|--|--|--|--|--|\n");
+	for (u32 i = 0; i < ARRAY_SIZE(hooks); i++) {
+		progs[hooks[i].prog] = true;
+		attaches[hooks[i].attach] = true;
+		print_hook(&hooks[i]);
+	}
+	for (u32 i = 0; i < HOOK_PROGS; i++)
+		if (!progs[i])
+			printf("| %s | | | not in tools/hooks.def | |\n", hook_progs[i]);
+	for (u32 i = 0; i < HOOK_ATTACHES; i++)
+		if (!attaches[i])
+			printf("| | %s | | not in tools/hooks.def | |\n", hook_attaches[i]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -472,6 +575,7 @@ int main(int argc, char **argv)
 		{"program-types", print_program_types},
 		{"maps", print_maps},
 		{"instructions", print_instructions},
+		{"hooks", print_hooks},
 	};
 
 	if (argc == 3 && strcmp(argv[1], "rows") == 0 && print_rows(argv[2]) == 0)
@@ -482,7 +586,7 @@ int main(int argc, char **argv)
 			return fflush(stdout) ? 1 : 0;
 		}
 	fprintf(stderr,
-		"usage: tables helpers|program-types|maps|instructions\n"
+		"usage: tables helpers|program-types|maps|instructions|hooks\n"
 		"       tables rows helpers|maps|instructions|reasons\n");
 	return 2;
 }
