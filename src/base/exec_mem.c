@@ -4,6 +4,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/*
+ * Where to ask for memory: below our own text, so that calls of our functions are short, and each
+ * time lower, so that an address that once held code is not soon code of somebody else.
+ */
+static void *next_place(size_t size)
+{
+	enum { GAP = 1 << 26, REACH = 1 << 30, HUGE = 1 << 21 };
+	static u64 taken;
+	u64 text = (u64)(uintptr_t)&exec_mem_new & ~(u64)(HUGE - 1);
+	u64 used = __atomic_add_fetch(&taken, ALIGN_UP(size, (size_t)4096), __ATOMIC_RELAXED);
+
+	if (text < GAP + (u64)REACH)
+		return NULL;
+	return (void *)(uintptr_t)(text - GAP - used % REACH);
+}
+
 int exec_mem_new(size_t size, struct exec_mem *ret_mem)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -12,7 +28,8 @@ int exec_mem_new(size_t size, struct exec_mem *ret_mem)
 
 	if (usable < size || usable > SIZE_MAX - 2 * page)
 		return -ENOMEM;
-	whole = mmap(NULL, usable + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	whole = mmap(next_place(usable + 2 * page), usable + 2 * page, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (whole == MAP_FAILED)
 		return -errno;
 	if (mprotect(whole + page, usable, PROT_READ | PROT_WRITE)) {

@@ -28,6 +28,7 @@ enum ir_op {
 	IR_NONE, /* deleted */
 	IR_UNDEF,
 	IR_CONST, /* imm */
+	IR_BLIND, /* imm, made so that its bytes are not in the code */
 	IR_FRAME, /* the end of the BPF stack: r10 */
 	IR_PARAM, /* imm: 0 to 4 for r1 to r5, IR_RUN_ARG */
 	IR_PHI,	  /* one argument for each predecessor */
@@ -261,6 +262,10 @@ u32 ir_low32(struct ir_func *f, u32 v);
 void ir_bytes_load(struct ir_func *f, u32 load);
 void ir_bytes_shift(struct ir_func *f, u32 v, u32 a, u32 count);
 u32 ir_bytes_or(struct ir_func *f, u8 w, u32 a, u32 b); /* 0 = nothing better than an OR */
+
+/* ir_inline.c: what a helper call becomes without a call. */
+const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn);
+u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key);
 
 /* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
 int ir_find_blocks(struct ir_func *f);

@@ -307,6 +307,7 @@ u64 ir_insn_reads(struct ir_func *f, const struct insn_decoded *d)
 		return reads;
 	}
 	case INSN_DO_TAIL_CALL: return 0xe;
+	case INSN_DO_CALL: return ir_inlined_map(p, d) ? 1 << 2 : reads;
 	case INSN_DO_LOAD: var = ir_slot_var(f, d); return var >= 0 ? reads | 1ull << var : reads;
 	default: return reads;
 	}

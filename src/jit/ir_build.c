@@ -33,9 +33,38 @@ static void write_reg(struct build *b, u32 reg, u32 v)
 	b->cur[reg] = v;
 }
 
+static u32 blind32(struct build *b, u32 imm)
+{
+	u32 v = ir_new(b->f, IR_BLIND, 0, 0);
+
+	b->f->vals[v].imm = imm;
+	b->f->vals[v].bits = 32;
+	return v;
+}
+
+/*
+ * A constant that the program's author chose. Blinded, it is put together from halves that are
+ * hidden by random numbers, and nothing that folds constants sees it.
+ */
+static u32 user_const(struct build *b, u64 imm)
+{
+	struct ir_func *f = b->f;
+	u32 high, low;
+
+	if (!b->program->code->blind)
+		return ir_const(f, imm);
+	low = blind32(b, (u32)imm);
+	if (imm >> 32 == 0)
+		return low;
+	if (ir_fits_s32(imm))
+		return ir_sext(f, 4, 64, low);
+	high = ir_alu(f, IR_SHL, 64, blind32(b, (u32)(imm >> 32)), ir_const(f, 32));
+	return ir_alu(f, IR_OR, 64, high, low);
+}
+
 static u32 operand(struct build *b, const struct insn_decoded *d)
 {
-	return d->is_imm ? ir_const(b->f, (u64)(s64)d->imm) : read_reg(b, d->src);
+	return d->is_imm ? user_const(b, (u64)(s64)d->imm) : read_reg(b, d->src);
 }
 
 static u32 effect(struct build *b, u32 v)
@@ -134,7 +163,7 @@ static int build_imm64(struct build *b, const struct insn_decoded *d)
 		v = ir_new(b->f, IR_FUNC_ADDR, 0, 0);
 		b->f->vals[v].imm = lo;
 		break;
-	default: v = ir_const(b->f, d->imm64); break;
+	default: v = user_const(b, d->imm64); break;
 	}
 	write_reg(b, d->dst, v);
 	return 0;
@@ -363,11 +392,18 @@ static int build_call_func(struct build *b, const struct insn_decoded *d)
 
 static int build_call(struct build *b, const struct insn_decoded *d)
 {
+	const struct code_map *map = ir_inlined_map(b->program, d);
 	const struct code *code = b->program->code;
 	u32 i, v, args[5] = {0};
 	u64 reads;
 	helper_fn fn;
 
+	if (map) {
+		v = ir_inline_lookup(b->f, map, ir_mem(b->f, IR_LOAD, 4, read_reg(b, 2), 0));
+		lose_arguments(b);
+		write_reg(b, 0, v);
+		return 0;
+	}
 	switch (d->desc->operation) {
 	case INSN_DO_TAIL_CALL: build_tail_call(b, d); return 0;
 	case INSN_DO_CALL_FUNC: return build_call_func(b, d);
@@ -578,7 +614,8 @@ static void hoist_constants(struct build *b)
 	for (i = 0; i < f->block_count; i++) {
 		const struct ir_block *blk = &f->blocks[i];
 
-		for (insn = blk->first_insn; insn < blk->end_insn && blk->loop_depth; insn++) {
+		for (insn = blk->first_insn;
+			insn < blk->end_insn && blk->loop_depth && !code->blind; insn++) {
 			const struct insn_decoded *d = &b->program->insns[insn];
 			u32 lo = (u32)d->imm64, v;
 			u64 imm = d->imm64;

@@ -103,6 +103,10 @@ static void scan_call(struct stack_scan *s, const struct insn_decoded *d)
 {
 	u32 i;
 
+	if (ir_inlined_map(s->f->program, d) && s->is_frame[2]) {
+		set_memory(s, s->off[2], 4); /* the key, and nothing above it */
+		s->is_frame[2] = false;
+	}
 	for (i = 1; i <= 5; i++) {
 		if (s->is_frame[i] && (ir_insn_reads(s->f, d) >> i & 1)) {
 			if (d->desc->operation != INSN_DO_CALL)

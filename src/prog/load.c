@@ -107,6 +107,12 @@ static int keep_target(struct prog *prog, const struct prog_load_args *args)
 	return prog->attach_name ? 0 : -ENOMEM;
 }
 
+/* Whose elements engines may find by themselves. */
+static bool is_array(u32 type)
+{
+	return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
 /* Maps: a reference each, and what engines must know of them. */
 static int keep_maps(struct prog *prog, const struct verify_output *out)
 {
@@ -129,6 +135,7 @@ static int keep_maps(struct prog *prog, const struct verify_output *out)
 			.values = map->values		 ? (u64)(uintptr_t)map->values
 				: map->ops->direct_value ? map->ops->direct_value(map)
 							 : 0,
+			.elements = is_array(map->params.type) ? (u64)(uintptr_t)map->values : 0,
 			.type = map->params.type,
 			.key_size = map->params.key_size,
 			.value_size = map->params.value_size,

@@ -34,8 +34,9 @@ struct tail_table {
 };
 
 struct code_map {
-	u64 handle; /* address of the struct map */
-	u64 values; /* array maps: address of element 0 (of CPU 0); else 0 */
+	u64 handle;   /* address of the struct map */
+	u64 values;   /* what BPF_PSEUDO_MAP_VALUE names; 0 = the map has no such address */
+	u64 elements; /* arrays: address of element 0 (of CPU 0); else 0 */
 	u32 type, key_size, value_size, max_entries;
 	u32 elem_size;		       /* distance between array elements, bytes */
 	u32 index_mask;		       /* array maps under speculation hardening; else all ones */

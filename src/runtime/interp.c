@@ -29,8 +29,15 @@ static void interp_free(struct image *image)
 
 static u64 run_func(struct run *run, const struct interp_func *func, const u64 args[5])
 {
-	if (unlikely(run->guard || func->owner->facts))
-		return interp_run_checked(run, func, args);
+	if (unlikely(run->guard || func->owner->facts)) {
+		struct run_stack stack = {.outer = run->stack};
+		u64 ret;
+
+		run->stack = &stack;
+		ret = interp_run_checked(run, func, args);
+		run->stack = stack.outer;
+		return ret;
+	}
 	return interp_run_fast(run, func, args);
 }
 

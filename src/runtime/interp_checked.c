@@ -7,6 +7,11 @@
 
 #define INTERP_LOOP interp_run_checked
 #define DISPATCH()  goto *kinds[pc->kind]
+#define NOTE_STACK(stack)                                                                          \
+	do {                                                                                       \
+		run->stack->low = (u64)(uintptr_t)(stack);                                         \
+		run->stack->high = (u64)(uintptr_t)(stack) + sizeof(stack);                        \
+	} while (0)
 #define GUARD(addr, bytes, is_write)                                                               \
 	do {                                                                                       \
 		if (!interp_guard_access(run, func->owner, o, addr, bytes, is_write))              \

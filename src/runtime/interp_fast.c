@@ -13,6 +13,7 @@ static struct interp_labels fast_labels;
 #define INTERP_LOOP interp_run_fast
 #define INTERP_HAS_FUSED
 #define DISPATCH()			      goto * pc->label
+#define NOTE_STACK(stack)		      (void)0
 #define GUARD(addr, bytes, is_write)	      (void)0
 #define GUARD_CALL()			      (void)0
 #define FACT_BRANCH(is_taken)		      (void)0

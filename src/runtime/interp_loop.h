@@ -7,6 +7,7 @@
  *	INTERP_LOOP	the function's name
  *	DISPATCH()	goes to the code of *pc
  *	INTERP_HAS_FUSED when fused pairs are wanted
+ *	NOTE_STACK(stack)	called once, with the memory of all stacks
  *	GUARD(addr, bytes, is_write), GUARD_CALL(), FACT_BRANCH(is_taken), FACT_DIVISOR(...)
  *
  * What each family of instructions does is in interp_alu.h, interp_mem.h and interp_jump.h.
@@ -87,6 +88,8 @@ u64 INTERP_LOOP(struct run *run, const struct interp_func *func, const u64 args[
 	R[0] = 0;
 	memcpy(&R[1], args, 5 * sizeof(u64));
 	memset(&R[6], 0, 4 * sizeof(u64));
+
+	NOTE_STACK(stack);
 
 enter: /* func begins on a stack that ends at base */
 	if (bug_on(func->stack_bytes > (size_t)(base - stack)))

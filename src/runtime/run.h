@@ -37,6 +37,12 @@ struct run_guard {
 	void (*tripped)(struct run_guard *guard, const struct run *run, u32 insn, u64 addr);
 };
 
+/* The stack of one invocation of the checked interpreter; callbacks nest. */
+struct run_stack {
+	u64 low, high;
+	struct run_stack *outer;
+};
+
 enum run_fault {
 	RUN_OK,
 	RUN_GUARD_TRIPPED, /* guard mode found an access that the verifier should have refused */
@@ -63,7 +69,8 @@ struct run {
 	u64 thrown;		 /* r1 of bpf_throw() */
 	s64 fuel;		 /* back edges left; < 0 = no limit */
 	const int *cancel;	 /* non-zero ends the run at the next back edge; may be NULL */
-	struct run_guard *guard; /* NULL = off */
+	struct run_guard *guard; /* NULL = off; stacks are not asked about */
+	struct run_stack *stack; /* of the checked interpreter, innermost first */
 	u64 cookie, func_ip;
 	u64 func_args; /* address of u64 args[] for bpf_get_func_arg*, or 0 */
 	u32 func_arg_count;

@@ -353,3 +353,105 @@ ENGINE_TEST(compiling_survives_every_failing_allocation)
 	CHECK_EQ(err, 0);
 	engine->free(image);
 }
+
+static u32 lookups;
+
+static u64 helper_lookup(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
+{
+	lookups++;
+	return 0;
+}
+
+static helper_fn find_lookup(void *ctx, u32 id)
+{
+	return id == BPF_FUNC_map_lookup_elem ? helper_lookup : NULL;
+}
+
+/* r0 = *lookup(map, key), or 77 when there is none; other slots hold what must survive. */
+TEST(jit_lookups_in_arrays_need_no_call)
+{
+	const struct insn p[] = {INSN_LDX_MEM(BPF_W, 6, 1, 0), INSN_STX_MEM(BPF_W, 10, 6, -4),
+		INSN_ST_MEM(BPF_DW, 10, -16, 1000), INSN_LD_MAP_FD(1, 0), INSN_MOV64_REG(2, 10),
+		INSN_ALU64_IMM(BPF_ADD, 2, -4), INSN_CALL(BPF_FUNC_map_lookup_elem),
+		INSN_JMP_IMM(BPF_JNE, 0, 0, 2), INSN_MOV64_IMM(0, 77), INSN_EXIT(),
+		INSN_LDX_MEM(BPF_DW, 0, 0, 0), INSN_LDX_MEM(BPF_DW, 1, 10, -16),
+		INSN_ALU64_REG(BPF_ADD, 0, 1), INSN_EXIT()};
+	struct code_fact facts[ARRAY_SIZE(p)];
+	u64 elements[2][3] = {{1, 2, 3}, {10, 20, 30}};
+	struct code_map map = {.elements = (u64)(uintptr_t)elements,
+		.elem_size = 8,
+		.max_entries = 3,
+		.cpu_stride = sizeof(elements[0])};
+	struct code code = {.insns = p,
+		.insn_count = ARRAY_SIZE(p),
+		.facts = facts,
+		.maps = &map,
+		.map_count = 1,
+		.helper = find_lookup};
+	u32 type, key;
+
+	engine = engine_by_name("jit");
+	if (!engine)
+		SKIP_HERE("no JIT for this machine");
+	memset(facts, 0, sizeof(facts));
+	for (key = 0; key < ARRAY_SIZE(facts); key++)
+		facts[key].map = -1;
+	facts[7].map = 0;
+	lookups = 0;
+	for (type = 0; type < 2; type++) {
+		map.type = type ? BPF_MAP_TYPE_PERCPU_ARRAY : BPF_MAP_TYPE_ARRAY;
+		for (key = 0; key < 5; key++) {
+			struct run run = {.fuel = -1, .cpu = type};
+			u64 want = key < 3 ? elements[type][key] + 1000 : 77;
+
+			CHECK_EQ(run_code(&code, &key, &run), want);
+		}
+	}
+	CHECK_EQ(lookups, 0);
+}
+
+/* Constants that an author chose must not be found in the code of a blinded program. */
+TEST(jit_blinded_constants_do_not_show)
+{
+	u64 state = 99;
+	u32 i, k, shown = 0;
+
+	engine = engine_by_name("jit");
+	if (!engine)
+		SKIP_HERE("no JIT for this machine");
+	for (i = 0; i < 2000; i++) {
+		u32 a, b;
+		u64 c;
+
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		a = (u32)(state >> 32) | 0x01000000;
+		b = (u32)state | 0x01000000;
+		c = state ^ 0x5555aaaa12345678ull;
+		{
+			const struct insn p[] = {INSN_MOV64_IMM(0, (s32)a),
+				INSN_ALU32_IMM(BPF_XOR, 0, (s32)b), INSN_LD_IMM64(1, c),
+				INSN_ALU64_REG(BPF_XOR, 0, 1), INSN_JMP_IMM(BPF_JEQ, 0, (s32)a, 1),
+				INSN_ALU64_IMM(BPF_ADD, 0, (s32)b), INSN_EXIT()};
+			struct code code = code_of(p, ARRAY_SIZE(p));
+			struct run run = {.fuel = -1};
+			struct image *image;
+			u64 want = (u64)(u32)(a ^ b) ^ c, got;
+
+			if (want != (u64)(s64)(s32)a)
+				want += (u64)(s64)(s32)b;
+			code.blind = 1;
+			REQUIRE_EQ(engine->compile(&code, NULL, &image), 0);
+			for (k = 0; k + 4 <= image->machine_size; k++) {
+				u32 seen = load_u32((const u8 *)image->machine_code + k);
+
+				shown +=
+					seen == a || seen == b || seen == (u32)c || seen == c >> 32;
+			}
+			run.image = image;
+			got = image->entry(NULL, &run);
+			engine->free(image);
+			CHECK_EQ(got, want);
+		}
+	}
+	CHECK_EQ(shown, 0);
+}

@@ -486,6 +486,7 @@ static void lower_val(struct lower *l, u32 v)
 		lower_store_dst(l, v, reg);
 		return;
 	}
+	case IR_BLIND: lower_blind(l, v); return;
 	case IR_FUNC_ADDR: {
 		u8 reg = lower_dst(l, v);
 

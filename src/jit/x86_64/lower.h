@@ -78,6 +78,7 @@ void lower_alu(struct lower *l, u32 v);
 void lower_divide(struct lower *l, u32 v);
 void lower_convert(struct lower *l, u32 v);
 void lower_select(struct lower *l, u32 v);
+void lower_blind(struct lower *l, u32 v);
 
 /* lower_mem.c */
 struct x86_mem lower_address(struct lower *l, u32 v);

@@ -5,6 +5,8 @@
  */
 #include "jit/x86_64/lower.h"
 
+#include "base/os.h"
+
 static enum x86_alu alu_of(u8 op)
 {
 	switch (op) {
@@ -421,4 +423,17 @@ void lower_select(struct lower *l, u32 v)
 	x86_cmov(l->b, cond, w, d, src);
 	if (lower_is_spilled(l, v))
 		lower_store_dst(l, v, d);
+}
+
+/* imm ^ random, then the random number again: neither shows the bytes that somebody chose. */
+void lower_blind(struct lower *l, u32 v)
+{
+	const struct ir_val *val = &l->f->vals[v];
+	u8 d = lower_dst(l, v);
+	u32 mask;
+
+	os_random(&mask, sizeof(mask));
+	x86_mov_ri(l->b, d, (u32)val->imm ^ (mask | 0x80));
+	x86_alu_ri(l->b, X86_XOR, 32, d, (s32)(mask | 0x80));
+	lower_store_dst(l, v, d);
 }
