@@ -866,9 +866,11 @@ int access_ld_abs(struct verify_env *env, const struct insn *insn)
 	err = live_use(env, BPF_REG_6, USE_READ);
 	if (err)
 		return err;
-	if (ref_check_leak(env, false))
+	if (ref_check_leak(env, false, NULL))
 		return verify_refuse(env, REASON_LD_ABS_PLACE,
-			"BPF_LD_[ABS|IND] cannot be mixed with socket references\n");
+			env->kernel >= KERNEL(6, 13)
+				? "BPF_LD_[ABS|IND] would lead to reference leak\n"
+				: "BPF_LD_[ABS|IND] cannot be mixed with socket references\n");
 	err = lock_check_insn(env, "BPF_LD_[ABS|IND]");
 	if (err)
 		return err;

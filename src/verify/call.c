@@ -178,12 +178,16 @@ static int release(struct verify_env *env, struct call_meta *meta)
 
 static int check_tail_call(struct verify_env *env)
 {
+	int leak = env->kernel >= KERNEL(6, 13) ? ref_check_leak(env, false, "tail_call") : 0;
+
+	if (leak)
+		return leak;
 	if (env->cur->lock)
 		return verify_refuse(env, REASON_LOCK_HELD,
 			"tail_call cannot be used inside bpf_spin_lock-ed region\n");
-	if (ref_check_leak(env, false))
-		return verify_refuse(
-			env, REASON_REFERENCE_LEAK, "tail_call would lead to reference leak\n");
+	leak = ref_check_leak(env, false, "tail_call");
+	if (leak)
+		return leak;
 	if (env->cur->rcu_lock)
 		return verify_refuse(env, REASON_LOCK_HELD,
 			"tail_call cannot be used inside bpf_rcu_read_lock-ed region\n");

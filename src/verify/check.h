@@ -194,7 +194,7 @@ enum helper_access call_spec(
 /* ---- ref.c: references ---- */
 int ref_acquire(struct verify_env *env, u32 insn, u32 *ret_id);
 int ref_release(struct verify_env *env, u32 id); /* -EINVAL: not held; says nothing */
-int ref_check_leak(struct verify_env *env, bool exception_exit);
+int ref_check_leak(struct verify_env *env, bool exception_exit, const char *what);
 
 /* ---- lock.c ---- */
 int lock_spin(struct verify_env *env, u32 regno, bool is_lock);

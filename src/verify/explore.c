@@ -143,10 +143,19 @@ enum step {
 
 static int step_exit(struct verify_env *env, bool exception_exit)
 {
-	int err = lock_check_exit(env, exception_exit);
+	const char *what = exception_exit ? "bpf_throw" : "BPF_EXIT instruction in main prog";
+	int err;
 
-	if (!err)
-		err = ref_check_leak(env, exception_exit);
+	/* newer kernels look at both in the other order, and say what they were at */
+	if (env->kernel >= KERNEL(6, 13)) {
+		err = ref_check_leak(env, exception_exit, what);
+		if (!err)
+			err = lock_check_exit(env, exception_exit);
+	} else {
+		err = lock_check_exit(env, exception_exit);
+		if (!err)
+			err = ref_check_leak(env, exception_exit, NULL);
+	}
 	if (err)
 		return err;
 	if (exception_exit)

@@ -80,7 +80,7 @@ static void print_reg_items(struct strbuf *sb, const struct reg *r)
 	}
 	if (kind != REG_SCALAR && r->off)
 		item(sb, &sep, "off="), print_snum(sb, r->off);
-	if (reg_is_packet_any(r))
+	if (reg_is_packet(r))
 		item(sb, &sep, "r="), print_unum(sb, (u64)(s64)r->range);
 	if (kind == REG_MEM)
 		item(sb, &sep, "sz="), print_unum(sb, r->mem_size);

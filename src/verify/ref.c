@@ -33,7 +33,7 @@ int ref_release(struct verify_env *env, u32 id)
 	}) return 0;
 }
 
-int ref_check_leak(struct verify_env *env, bool exception_exit)
+int ref_check_leak(struct verify_env *env, bool exception_exit, const char *what)
 {
 	struct frame *frame = cur_frame(env);
 	int err = 0;
@@ -49,5 +49,8 @@ int ref_check_leak(struct verify_env *env, bool exception_exit)
 		err = verify_refuse(env, REASON_REFERENCE_LEAK,
 			"Unreleased reference id=%d alloc_insn=%d\n", ref->id, ref->insn);
 	}
+	if (err && what)
+		err = verify_refuse(
+			env, REASON_REFERENCE_LEAK, "%s would lead to reference leak\n", what);
 	return err;
 }
