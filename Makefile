@@ -51,9 +51,12 @@ LDLIBS   += -lpthread
 
 src_of = $(foreach d,$(1),$(filter-out %_test.c,$(wildcard src/$(d)/*.c)))
 CORE_SRC := $(call src_of,$(CORE_DIRS))
-TOOL_SRC := $(filter-out src/client/preload.c,$(call src_of,$(TOOL_DIRS)))
+# What replaces functions of libc: in the command and the preloaded library, never in a test.
+DOOR_SRC := src/client/door.c src/client/door_files.c
+TOOL_SRC := $(filter-out src/client/preload.c $(DOOR_SRC),$(call src_of,$(TOOL_DIRS)))
 CORE_OBJ := $(CORE_SRC:%.c=$(OBJ)/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(OBJ)/%.o)
+DOOR_OBJ := $(DOOR_SRC:%.c=$(OBJ)/%.o)
 TEST_SRC := $(foreach d,$(CORE_DIRS) $(TOOL_DIRS),$(wildcard src/$(d)/*_test.c)) \
 	    $(wildcard test/unit/*_test.c)
 TEST_BIN := $(TEST_SRC:%.c=$(B)/test/%)
@@ -89,10 +92,10 @@ $(B)/libhachi.so: $(CORE_OBJ)
 	$(Q)$(CC) -shared -Wl,-soname,libhachi.so.0 $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The command exports the names by which its libbpf reaches the kernel (see client/door.c).
-$(B)/hachi: $(OBJ)/src/cli/main.o $(B)/libtool.a $(B)/libcore.a src/client/door.list
+$(B)/hachi: $(OBJ)/src/cli/main.o $(DOOR_OBJ) $(B)/libtool.a $(B)/libcore.a src/client/door.list
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--dynamic-list=src/client/door.list -Wl,--as-needed -o $@ \
-		$< -Wl,--whole-archive $(B)/libtool.a -Wl,--no-whole-archive $(B)/libcore.a \
+		$< $(DOOR_OBJ) -Wl,--whole-archive $(B)/libtool.a -Wl,--no-whole-archive $(B)/libcore.a \
 		$(TOOL_LIBS) $(LDLIBS)
 
 -include $(wildcard mk/*.mk)
@@ -152,7 +155,7 @@ uninstall:
 
 .PHONY: libs test-bins clean help
 # What must compile, without linking the command: quick.
-libs: $(B)/libcore.a $(B)/libtool.a
+libs: $(B)/libcore.a $(B)/libtool.a $(DOOR_OBJ)
 test-bins: $(TEST_BIN)
 
 clean:
@@ -170,4 +173,4 @@ help:
 	@echo '  clean'
 
 .SECONDARY:
--include $(wildcard $(CORE_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJ)/%.d))
+-include $(wildcard $(CORE_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(DOOR_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJ)/%.d))

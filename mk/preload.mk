@@ -1,6 +1,6 @@
 # libhachi-preload.so: core and door for `hachi exec`. It exports the functions that the door
 # replaces (client/door.list) and nothing else.
-PRELOAD_OBJ := $(patsubst %,$(OBJ)/src/client/%.o,preload door door_files)
+PRELOAD_OBJ := $(DOOR_OBJ) $(patsubst %,$(OBJ)/src/client/%.o,preload door_state)
 
 $(OBJ)/preload.map: src/client/door.list
 	@mkdir -p $(@D)

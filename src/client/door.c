@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,39 +32,6 @@
 	os_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define VIRTUAL_FILE_SIZE (256u << 10)
 
-static struct hachi *instance;
-static door_load_fn kernel_load;
-static u32 own_pid; /* after vfork() the child sees the parent's tables, but they are not its own */
-
-static void after_fork_in_child(void)
-{
-	own_pid = os_pid();
-}
-
-static void setup(void)
-{
-	pthread_atfork(NULL, NULL, after_fork_in_child);
-}
-
-void door_set(struct hachi *h)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, setup);
-	own_pid = os_pid();
-	__atomic_store_n(&instance, h, __ATOMIC_RELEASE);
-}
-
-struct hachi *door_get(void)
-{
-	return __atomic_load_n(&instance, __ATOMIC_ACQUIRE);
-}
-
-void door_set_kernel_load(door_load_fn fn)
-{
-	__atomic_store_n(&kernel_load, fn, __ATOMIC_RELEASE);
-}
-
 /* As libc returns: -1 and errno. */
 static long finish(long result)
 {
@@ -81,7 +47,7 @@ static struct hachi *owner_of(int fd)
 {
 	struct hachi *h = door_get();
 
-	return h && fd >= 0 && hachi_fd_kind(h, fd) > 0 && os_pid() == own_pid ? h : NULL;
+	return h && fd >= 0 && hachi_fd_kind(h, fd) > 0 && door_is_own_process() ? h : NULL;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------- */
@@ -147,7 +113,7 @@ static long do_munmap(void *addr, size_t len)
 	struct hachi *h = door_get();
 	long result = RAW(SYS_munmap, addr, len, 0, 0, 0, 0);
 
-	if (h && !result && os_pid() == own_pid)
+	if (h && !result && door_is_own_process())
 		hachi_munmap(h, addr, len);
 	return result;
 }
@@ -158,7 +124,7 @@ static long do_close_range(unsigned int first, unsigned int last, int flags)
 	struct hachi *h = door_get();
 	long result = RAW(SYS_close_range, first, last, flags, 0, 0, 0);
 
-	if (h && !result && !(flags & CLOSE_RANGE_CLOEXEC) && os_pid() == own_pid)
+	if (h && !result && !(flags & CLOSE_RANGE_CLOEXEC) && door_is_own_process())
 		for (unsigned int fd = first; fd <= MIN(last, first + 65535u); fd++)
 			hachi_forget(h, (int)fd);
 	return result;
@@ -414,7 +380,7 @@ EXPORTED long syscall(long nr, ...)
 		default: break;
 		}
 	} else if (nr == SYS_bpf && a == BPF_PROG_LOAD) {
-		door_load_fn load = __atomic_load_n(&kernel_load, __ATOMIC_ACQUIRE);
+		door_load_fn load = door_kernel_load();
 
 		if (load)
 			return finish(load((const union bpf_attr *)(uintptr_t)b, (u32)c));

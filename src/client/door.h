@@ -13,6 +13,8 @@
 void door_set(struct hachi *h);
 struct hachi *door_get(void);
 
+/* Whether this is the process of door_set(), or its child by fork(); not by vfork(). */
+bool door_is_own_process(void);
 /* Between the door's files. path, or in buf (PATH_MAX) where it lies on the host. */
 const char *door_host_path(const char *path, char *buf);
 /* N of /proc/self/FOLDER/N, or -1. */
@@ -24,5 +26,6 @@ int door_proc_fd(const char *path, const char *folder);
  */
 typedef long (*door_load_fn)(const union bpf_attr *attr, uint32_t size);
 void door_set_kernel_load(door_load_fn fn);
+door_load_fn door_kernel_load(void);
 
 #endif

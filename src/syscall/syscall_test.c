@@ -64,7 +64,7 @@ static const struct insn return_42[] = {INSN_MOV64_IMM(0, 42), INSN_EXIT()};
 
 static long prog_load(struct hachi *h, u32 type, const struct insn *insns, u32 count)
 {
-	static char log[65536];
+	static char log[1 << 20];
 	union bpf_attr attr = {.prog_type = type,
 		.insns = (u64)(uintptr_t)insns,
 		.insn_cnt = count,
@@ -737,5 +737,181 @@ TEST(batches_read_a_hash_bucket_by_bucket_and_take_it_empty)
 		-ENOENT);
 	CHECK_EQ(count, 300);
 	CHECK_EQ(elem(h, BPF_MAP_GET_NEXT_KEY, fd, NULL, keys, 0), -ENOENT);
+	hachi_free(h);
+}
+
+/* ---- running while things change
+ * ------------------------------------------------------------------ */
+
+struct racing {
+	struct hachi *h;
+	u32 id;
+	bool is_over;
+	u64 runs, wrong;
+};
+
+static void *fire_on(void *arg)
+{
+	struct racing *r = arg;
+	u8 packet[64];
+	struct hachi_xdp ctx = {.data = (u64)(uintptr_t)packet,
+		.data_meta = (u64)(uintptr_t)packet,
+		.data_end = (u64)(uintptr_t)packet + sizeof(packet)};
+
+	while (!__atomic_load_n(&r->is_over, __ATOMIC_RELAXED)) {
+		u64 value = 0;
+		int err = hachi_fire(r->h, r->id, &ctx, sizeof(ctx), NULL, &value);
+
+		if (err || (value != 42 && value != 1 && value != 2))
+			__atomic_add_fetch(&r->wrong, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&r->runs, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST(a_link_and_a_tail_call_target_are_replaced_while_they_run)
+{
+	static const struct insn one[] = {INSN_MOV64_IMM(0, 1), INSN_EXIT()};
+	struct hachi *h = new_hachi(NULL);
+	long array = map_create(h, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0), caller, link;
+	const struct insn calls[] = {INSN_LD_MAP_FD(2, array), INSN_MOV64_IMM(3, 0),
+		INSN_CALL(BPF_FUNC_tail_call), INSN_MOV64_IMM(0, 2), INSN_EXIT()};
+	struct racing r = {.h = h};
+	struct hachi_attachment a = {0};
+	union bpf_attr attr = {0};
+	pthread_t threads[2];
+	u32 slot = 0;
+
+	caller = prog_load(h, BPF_PROG_TYPE_XDP, calls, ARRAY_SIZE(calls));
+	REQUIRE(caller >= 0);
+	attr.link_create.prog_fd = (u32)caller;
+	attr.link_create.target_ifindex = 1;
+	attr.link_create.attach_type = BPF_XDP;
+	link = hachi_bpf(h, BPF_LINK_CREATE, &attr, sizeof(attr));
+	REQUIRE(link >= 0);
+	hachi_attach_walk(h, remember_last, &a);
+	r.id = a.id;
+	for (u32 i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, fire_on, &r);
+	for (u32 i = 0; i < 300; i++) {
+		long target = prog_load(h, BPF_PROG_TYPE_XDP, i & 1 ? one : return_42, 2);
+		u32 fd = (u32)target;
+
+		elem(h, BPF_MAP_UPDATE_ELEM, array, &slot, &fd, 0);
+		memset(&attr, 0, sizeof(attr));
+		attr.link_update.link_fd = (u32)link;
+		attr.link_update.new_prog_fd = i % 3 ? (u32)target : (u32)caller;
+		CHECK_EQ(hachi_bpf(h, BPF_LINK_UPDATE, &attr, sizeof(attr)), 0);
+		hachi_close(h, (int)target);
+		if (i % 5 == 0)
+			elem(h, BPF_MAP_DELETE_ELEM, array, &slot, NULL, 0);
+	}
+	__atomic_store_n(&r.is_over, true, __ATOMIC_RELAXED);
+	for (u32 i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_EQ(r.wrong, 0);
+	CHECK(r.runs > 0);
+	hachi_free(h);
+}
+
+TEST(a_run_ends_when_its_fuel_is_spent_or_it_is_cancelled)
+{
+	/* a bounded loop of 1,000 turns */
+	static const struct insn loop[] = {INSN_MOV64_IMM(0, 0), INSN_ALU64_IMM(BPF_ADD, 0, 1),
+		INSN_JMP_IMM(BPF_JLT, 0, 1000, -2), INSN_EXIT()};
+	struct hachi *h = new_hachi(NULL);
+	long fd = prog_load(h, BPF_PROG_TYPE_SOCKET_FILTER, loop, ARRAY_SIZE(loop));
+	struct hachi_run_opts opts = {.size = sizeof(opts), .fuel = 100};
+	struct hachi_skb skb = {0};
+	struct hachi_prog *prog;
+	int cancelled = 1;
+	u64 value = 0;
+
+	REQUIRE(fd >= 0);
+	REQUIRE_EQ(hachi_prog_get(h, (int)fd, &prog), 0);
+	CHECK_EQ(hachi_prog_run(prog, &skb, sizeof(skb), NULL, &value), 0);
+	CHECK_EQ(value, 1000);
+	CHECK_EQ(hachi_prog_run_opts(prog, &skb, sizeof(skb), NULL, &opts, &value), -ETIME);
+	opts.fuel = 5000;
+	CHECK_EQ(hachi_prog_run_opts(prog, &skb, sizeof(skb), NULL, &opts, &value), 0);
+	opts.cancel = &cancelled;
+	CHECK_EQ(hachi_prog_run_opts(prog, &skb, sizeof(skb), NULL, &opts, &value), -ECANCELED);
+	hachi_prog_put(prog);
+	hachi_free(h);
+}
+
+/* ---- an embedder's own types
+ * ------------------------------------------------------------------------ */
+
+struct request {
+	u64 body, body_end;
+	u32 method, verdict;
+};
+
+static u64 add_user(u64 a, u64 b, u64 c, u64 d, u64 e, void *user)
+{
+	return a + b + *(u64 *)user;
+}
+
+TEST(an_embedder_adds_a_program_type_and_a_helper)
+{
+	static const struct hachi_ctx_field fields[] = {
+		{"body", 0, 8, HACHI_FIELD_MEM, HACHI_FIELD_READ},
+		{"body_end", 8, 8, HACHI_FIELD_MEM_END, HACHI_FIELD_READ},
+		{"method", 16, 4, HACHI_FIELD_SCALAR, HACHI_FIELD_READ},
+		{"verdict", 20, 4, HACHI_FIELD_SCALAR, HACHI_FIELD_READ | HACHI_FIELD_WRITE},
+	};
+	struct hachi *h = new_hachi(NULL);
+	u64 extra = 1000;
+	struct hachi_helper helper = {.size = sizeof(helper),
+		.name = "my_add",
+		.args = {HACHI_ARG_ANYTHING, HACHI_ARG_ANYTHING},
+		.fn = add_user,
+		.user = &extra};
+	int id = hachi_helper_register(h, &helper);
+	u32 helpers[] = {(u32)id};
+	struct hachi_prog_type type = {.size = sizeof(type),
+		.name = "request",
+		.ctx_size = sizeof(struct request),
+		.fields = fields,
+		.field_count = ARRAY_SIZE(fields),
+		.ret_min = 0,
+		.ret_max = 5000,
+		.helpers = helpers,
+		.helper_count = 1};
+	int number = hachi_prog_type_register(h, &type);
+	const struct insn sum[] = {
+		INSN_LDX_MEM(BPF_DW, 2, 1, 0),
+		INSN_LDX_MEM(BPF_DW, 3, 1, 8),
+		INSN_ST_MEM(BPF_W, 1, 20, 7),
+		INSN_LDX_MEM(BPF_W, 6, 1, 16),
+		INSN_MOV64_REG(4, 2),
+		INSN_ALU64_IMM(BPF_ADD, 4, 1),
+		INSN_MOV64_IMM(0, 0),
+		INSN_JMP_REG(BPF_JGT, 4, 3, 5),
+		INSN_LDX_MEM(BPF_B, 1, 2, 0),
+		INSN_MOV64_REG(2, 6),
+		INSN_CALL(id),
+		INSN_JMP_IMM(BPF_JLE, 0, 5000, 1),
+		INSN_MOV64_IMM(0, 0),
+		INSN_EXIT(),
+	};
+	u8 body[4] = {20};
+	struct request request = {.body = (u64)(uintptr_t)body,
+		.body_end = (u64)(uintptr_t)body + sizeof(body),
+		.method = 3};
+	struct hachi_prog *prog;
+	u64 value = 0;
+	long fd;
+
+	REQUIRE(id >= HACHI_HELPER_CUSTOM && number >= HACHI_BPF_PROG_TYPE_CUSTOM);
+	fd = prog_load(h, (u32)number, sum, ARRAY_SIZE(sum));
+	REQUIRE(fd >= 0);
+	REQUIRE_EQ(hachi_prog_get(h, (int)fd, &prog), 0);
+	CHECK_EQ(hachi_prog_run(prog, &request, sizeof(request), NULL, &value), 0);
+	CHECK_EQ(value, 1023);
+	CHECK_EQ(request.verdict, 7);
+	hachi_prog_put(prog);
+	CHECK(prog_load(h, BPF_PROG_TYPE_XDP, sum, ARRAY_SIZE(sum)) < 0);
 	hachi_free(h);
 }
