@@ -549,7 +549,10 @@ static void print_hooks(void)
 	       "matrix found (`test/kernel/`; `make vm-check` on 6.1 and 6.12 under emulation,\n"
 	       "`test/cli/kernel.sh` on the kernel that runs): a program of the kind ran, or the "
 	       "reason\n"
-	       "that `hachi run --backend kernel` gave for refusing it.\n\n"
+	       "that `hachi run --backend kernel` gave for refusing it. Filters of seccomp are "
+	       "classic BPF and\n"
+	       "have a door of their own: `hachi filter --seccomp FILE -- COMMAND` "
+	       "(test/cli/kernel.sh).\n\n"
 	       "| program type | attach type | section | kernel backend | user space |\n"
 	       "|--|--|--|--|--|\n");
 	for (u32 i = 0; i < ARRAY_SIZE(hooks); i++) {

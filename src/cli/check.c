@@ -15,7 +15,8 @@
 
 struct check_cmd {
 	struct hachi_opts instance;
-	struct hachi *h;
+	struct hachi *h; /* NULL = the kernel backend */
+	enum cli_backend backend;
 	const char *prog_name;
 	bool show_log; /* -v: the verifier's whole log */
 	bool is_quiet;
@@ -30,6 +31,9 @@ static const char help_text[] =
 	"root. For a refusal: the C line, the instruction, the reason, and what would fix it.\n"
 	"\n"
 	"      --kernel VERSION  judge as this kernel does: 5.15, 6.1, 6.12, 6.18 (default)\n"
+	"      --backend NAME    user (default); kernel: the running kernel's verdict, with the "
+	"rights;\n"
+	"                        auto: user\n"
 	"      --prog NAME       only this program\n"
 	"  -j, --json            one JSON object a program\n"
 	"  -q, --quiet           only the exit status\n"
@@ -48,6 +52,7 @@ static const struct option options[] = {
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"prog", required_argument, NULL, OPT_PROG},
+	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"help", no_argument, NULL, 'h'},
 	CLI_INSTANCE_OPTIONS,
 	{NULL, 0, NULL, 0},
@@ -192,8 +197,9 @@ static void check_program(struct check_cmd *cmd, const char *file, const char *o
 			if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) == 0)
 				r.verified = info.verified_insns;
 		} else {
-			hachi_last_refusal(cmd->h, &r.why);
-			if (r.why.reason && *r.why.reason)
+			if (cmd->h)
+				hachi_last_refusal(cmd->h, &r.why);
+			if (cmd->h ? r.why.reason && *r.why.reason : load_has_verdict(&load))
 				r.verdict = "refused";
 			else if (strstr(strbuf_cstr(&load.messages), "failed to initialize slot"))
 				/* the program was loaded; its prog array wants the others too */
@@ -252,6 +258,22 @@ out:
 	strbuf_release(&error);
 }
 
+static bool open_backend(struct check_cmd *cmd)
+{
+	struct strbuf reason = {0};
+	int err;
+
+	if (cmd->backend != CLI_BACKEND_KERNEL) {
+		cmd->h = cli_instance_open(&cmd->instance);
+		return cmd->h;
+	}
+	err = cli_kernel_probe(&reason);
+	if (err)
+		cli_error("--backend kernel: %s", strbuf_cstr(&reason));
+	strbuf_release(&reason);
+	return !err;
+}
+
 int cli_check(int argc, char **argv)
 {
 	struct check_cmd cmd = {.instance.size = sizeof(cmd.instance)};
@@ -264,6 +286,10 @@ int cli_check(int argc, char **argv)
 		case 'q': cmd.is_quiet = true; break;
 		case 'v': cmd.show_log = true; break;
 		case OPT_PROG: cmd.prog_name = optarg; break;
+		case OPT_BACKEND:
+			if (cli_backend_option(optarg, &cmd.backend))
+				return EXIT_TROUBLE;
+			break;
 		case 'h': fputs(help_text, stdout); return 0;
 		case '?':
 			fprintf(stderr, "`hachi check --help` lists the options.\n");
@@ -277,14 +303,14 @@ int cli_check(int argc, char **argv)
 		cli_error("no files given; `hachi check --help` tells more");
 		return EXIT_TROUBLE;
 	}
-	cmd.h = cli_instance_open(&cmd.instance);
-	if (!cmd.h)
+	if (!open_backend(&cmd))
 		return EXIT_TROUBLE;
 	for (int i = optind; i < argc; i++)
 		check_file(&cmd, argv[i]);
 	if (!cmd.is_quiet && !cli_is_json() && cmd.accepted + cmd.refused + cmd.untried > 1)
 		printf("%u accepted, %u refused, %u could not be tried\n", cmd.accepted,
 			cmd.refused, cmd.untried);
-	cli_instance_close(cmd.h);
+	if (cmd.h)
+		cli_instance_close(cmd.h);
 	return cmd.untried ? EXIT_TROUBLE : cmd.refused ? EXIT_REFUSED : 0;
 }

@@ -25,7 +25,7 @@ STATIC_ASSERT(sizeof(struct sock_filter) == sizeof(struct pcap_insn));
 
 static const char usage[] =
 	"Usage: hachi filter [OPTIONS] EXPRESSION...\n"
-	"       hachi filter --seccomp FILE [OPTIONS]\n"
+	"       hachi filter --seccomp FILE [OPTIONS] [-- COMMAND [ARG...]]\n"
 	"\n"
 	"Compiles a tcpdump expression and prints or runs it.\n"
 	"\n"
@@ -37,6 +37,7 @@ static const char usage[] =
 	"  -r FILE           run it on the packets of a pcap or pcapng file and count\n"
 	"  -w FILE           with -r: write the packets that match\n"
 	"      --seccomp FILE    check and print a seccomp filter (struct sock_filter[])\n"
+	"                        with COMMAND: run it in the kernel with this filter (seccomp(2))\n"
 	"      --call NR[,ARG..] with --seccomp: what the filter says to a system call;\n"
 	"                        NR is a number or a name\n"
 	"      --engine NAME     interp or jit\n"
@@ -46,7 +47,8 @@ static const char usage[] =
 	"  hachi filter -d 'tcp port 80'\n"
 	"  hachi filter --ebpf -y RAW icmp\n"
 	"  hachi filter -r all.pcap -w dns.pcap udp port 53\n"
-	"  hachi filter --seccomp policy.bpf --call ptrace,16\n";
+	"  hachi filter --seccomp policy.bpf --call ptrace,16\n"
+	"  hachi filter --seccomp policy.bpf -- ls /\n";
 
 struct request {
 	u32 dump; /* how many -d */
@@ -55,6 +57,7 @@ struct request {
 	int snaplen;
 	struct hachi_opts opts;
 	char *expression; /* owned */
+	char **command;	  /* to run with a seccomp filter, or NULL */
 };
 
 enum { OPT_EBPF = OPT_VERB, OPT_SECCOMP, OPT_CALL, OPT_HELP };
@@ -91,14 +94,16 @@ static int read_option(struct request *rq, int option, const char *value)
 	}
 }
 
-static int check_request(const struct request *rq, bool has_expression)
+static int check_request(const struct request *rq)
 {
 	if (rq->out_path && !rq->in_path)
 		cli_error("-w needs the packets of -r FILE");
 	else if (rq->call && !rq->seccomp_path)
 		cli_error("--call needs the filter of --seccomp FILE");
-	else if (rq->seccomp_path && (rq->in_path || rq->link || has_expression))
-		cli_error("--seccomp takes no expression and no packets");
+	else if (rq->seccomp_path && (rq->in_path || rq->link))
+		cli_error("--seccomp takes no packets");
+	else if (rq->command && (rq->call || rq->dump || rq->is_ebpf))
+		cli_error("--seccomp: either a command, or something to print");
 	else if (rq->is_ebpf && rq->dump)
 		cli_error("--ebpf and -d are two formats; choose one");
 	else if (rq->dump > 3)
@@ -144,8 +149,14 @@ static int parse_options(struct request *rq, int argc, char **argv)
 		if (status)
 			return status;
 	}
-	status = check_request(rq, optind < argc);
-	if (status)
+	if (rq->seccomp_path && optind < argc && strcmp(argv[optind - 1], "--") != 0) {
+		cli_error("--seccomp takes no expression; a command goes behind --");
+		return EXIT_TROUBLE;
+	}
+	if (rq->seccomp_path && optind < argc)
+		rq->command = argv + optind;
+	status = check_request(rq);
+	if (status || rq->command)
 		return status;
 	rq->expression = join(argv + optind, argc - optind);
 	if (!rq->expression) {
@@ -379,6 +390,12 @@ static int filter_seccomp(const struct request *rq)
 		else
 			cli_error("%s", strerror(-err));
 		status = EXIT_REFUSED;
+		goto out;
+	}
+	if (rq->command) {
+		filter_exec(filter, (u32)len, rq->command, sentence, sizeof(sentence));
+		cli_error("%s", sentence);
+		status = EXIT_HACHI;
 		goto out;
 	}
 	if (!rq->call) {

@@ -20,4 +20,8 @@ int filter_run_capture(const struct hachi_opts *opts, const struct sock_filter *
 int filter_run_seccomp(const struct hachi_opts *opts, const struct sock_filter *filter, u32 len,
 	const void *data, u32 *ret_action, char *ret_error, size_t size);
 
+/* Becomes the command, with the filter installed in the kernel; returns only on failure. */
+int filter_exec(
+	const struct sock_filter *filter, u32 len, char *const *argv, char *ret_error, size_t size);
+
 #endif

@@ -8,7 +8,11 @@
 #include "source/packets.h"
 
 #include <linux/seccomp.h>
+#include <linux/filter.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const struct hachi_ctx_field seccomp_fields[] = {
 	{"nr", 0, 4, HACHI_FIELD_SCALAR, HACHI_FIELD_READ},
@@ -166,5 +170,30 @@ int filter_run_seccomp(const struct hachi_opts *opts, const struct sock_filter *
 	}
 	*ret_action = (u32)action;
 	unload(&l);
+	return err;
+}
+
+int filter_exec(
+	const struct sock_filter *filter, u32 len, char *const *argv, char *ret_error, size_t size)
+{
+	struct sock_fprog program = {
+		.len = (unsigned short)len,
+		.filter = (struct sock_filter *)(uintptr_t)filter,
+	};
+	int err;
+
+	/* without it only CAP_SYS_ADMIN may install a filter */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)) {
+		err = -errno;
+		snprintf(ret_error, size, "the kernel does not take the filter: %s%s",
+			strerror(-err),
+			err == -ENOSYS || err == -EINVAL ? " (CONFIG_SECCOMP_FILTER)" : "");
+		return err;
+	}
+	execvp(argv[0], argv);
+	err = -errno;
+	snprintf(ret_error, size, "%s: cannot be run: %s (the filter holds for execve too)",
+		argv[0], strerror(-err));
 	return err;
 }

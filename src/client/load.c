@@ -206,6 +206,11 @@ static void explain_kernel_log(const struct load *load, struct strbuf *out)
 	}
 }
 
+bool load_has_verdict(const struct load *load)
+{
+	return strstr(strbuf_cstr(&load->messages), LOG_BEGIN) != NULL;
+}
+
 void load_explain(const struct load *load, struct strbuf *out)
 {
 	struct hachi_refusal why = {0};

@@ -61,6 +61,8 @@ void load_close(struct load *load);
 
 /* The object's BTF as bytes, or NULL; valid while it is open. */
 const void *load_btf(const struct load *load, u32 *ret_size);
+/* After a failed load in the kernel: whether the verifier looked at the program and refused it. */
+bool load_has_verdict(const struct load *load);
 /* The last refusal, as `check` and `run` print it: several lines. */
 void load_explain(const struct load *load, struct strbuf *out);
 /* Whether prog stands in a prog array: then it is a tail call's target, not an entry. */

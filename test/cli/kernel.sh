@@ -133,6 +133,25 @@ expect_status "no such backend" 125
 run "$HACHI" run --dev lo "$OBJ/xdp.bpf.o" -- true
 expect_line "--dev is for the kernel" '^Error: --dev is for the kernel' "$tmp/err"
 
+# ---- seccomp: mkdir fails with EPERM, all else goes (struct sock_filter: code, jt, jf, k)
+{
+	printf '\040\0\0\0\0\0\0\0' # ld [0]
+	printf '\025\0\0\001\123\0\0\0' # jeq #83 (mkdir)
+	printf '\006\0\0\0\001\0\005\0' # ret ERRNO(1)
+	printf '\006\0\0\0\0\0\377\177' # ret ALLOW
+} >"$tmp/policy"
+run "$HACHI" filter --seccomp "$tmp/policy" -- busybox mkdir "$tmp/forbidden"
+expect_line "seccomp: the kernel applies the filter" 'Operation not permitted' "$tmp/err"
+run "$HACHI" filter --seccomp "$tmp/policy" -- sh -c 'exit 5'
+expect_status "seccomp: what the filter allows goes on" 5
+
+# ---- check
+run "$HACHI" check --backend kernel examples/broken.bpf.c
+expect_status "check: the kernel refuses what it must" 1
+expect_line "check: with the kernel's words" "verifier: .*(map_value_or_null|invalid access to packet)"
+run "$HACHI" check --backend kernel "$OBJ/opensnoop.bpf.o"
+expect_line "check: the kernel accepts" ': accepted \([0-9]+ instructions, [1-9][0-9]* verified\)$'
+
 # ---- what is missing
 run hachi "$OBJ/xdp.bpf.o" -- true
 expect_line "xdp wants a device" 'wants a network device: give --dev IFACE$' "$tmp/err"
