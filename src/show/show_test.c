@@ -139,6 +139,46 @@ TEST(text_of_any_length_may_end_an_event)
 	btype_unref(btf);
 }
 
+TEST(a_member_may_name_its_column)
+{
+	struct show_event_format format = {"events", NULL, 2, false};
+	struct show_event *event;
+	struct btf *btf = NULL;
+	u32 value = 843;
+
+	build_init(&b);
+	build_int(&b, "unsigned int", 4, 0);
+	build_type(&b, BTF_KIND_STRUCT, "sent", 4, false, 1);
+	build_member(&b, "bytes", 1, 0);
+	build_tag(&b, "column=UDS(stream)_txB,18", 2, 0);
+	build_blob(&b);
+	REQUIRE_EQ(btype_parse(b.blob, b.size, NULL, NULL, NULL, &btf), 0);
+	format.btf = btf;
+	REQUIRE_EQ(show_event_new(&format, &event), 0);
+	begin();
+	CHECK_EQ(show_event_print(event, out, 0, &value, 4), 0);
+	CHECK_STR(end(), "   UDS(stream)_txB\n               843\n");
+	show_event_free(event);
+	btype_unref(btf);
+}
+
+TEST(events_may_say_when)
+{
+	struct show_event_format format = {"events", NULL, 0, false, true};
+	struct show_event *event;
+	const char *text;
+
+	REQUIRE_EQ(show_event_new(&format, &event), 0);
+	begin();
+	CHECK_EQ(show_event_print(event, out, 0, "\1", 1), 0);
+	text = end();
+	CHECK_EQ(strlen(text), strlen("21:20:32 01\n"));
+	CHECK_EQ(text[2], ':');
+	CHECK_EQ(text[5], ':');
+	CHECK_STR(text + 8, " 01\n");
+	show_event_free(event);
+}
+
 TEST(events_without_a_type_are_bytes)
 {
 	struct show_event_format format = {"events", NULL, 0, false};
