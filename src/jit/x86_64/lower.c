@@ -2,6 +2,8 @@
 /* Walks the blocks of a function; places of values; comparisons, branches and their moves. */
 #include "jit/x86_64/lower.h"
 
+enum { MANY_WAYS = 3 }; /* into the end of a loop */
+
 /* ---- places -------------------------------------------------------------------------------- */
 
 bool lower_is_spilled(const struct lower *l, u32 v)
@@ -278,13 +280,44 @@ static bool has_code(const struct lower *l, u32 block)
 	return l->f->blocks[block].is_reachable && l->targets[block] == block;
 }
 
-/* The next block that has code. */
+/* The next block that has code, in the order of the code; block_count = none. */
 static u32 next_block(const struct lower *l, u32 block)
 {
-	do
-		block++;
-	while (block < l->f->block_count && !has_code(l, block));
-	return block;
+	u32 at = l->place_of[block] + 1;
+
+	while (at < l->f->block_count && !has_code(l, l->layout[at]))
+		at++;
+	return at < l->f->block_count ? l->layout[at] : l->f->block_count;
+}
+
+/*
+ * The order of the code. The end of a loop that many ways lead to stands before the loop's head:
+ * then each of them takes one jump, and not one to the end and one back.
+ */
+static void find_layout(struct lower *l)
+{
+	struct ir_func *f = l->f;
+	u32 i, k, at;
+
+	for (i = 0; i < f->block_count; i++)
+		l->layout[i] = i;
+	for (i = 1; i < f->block_count; i++) {
+		const struct ir_block *b = &f->blocks[i];
+		u32 head = f->block_count;
+
+		for (k = 0; k < b->succ_count; k++) {
+			if (b->succ[k] < i && b->succ[k])
+				head = b->succ[k];
+		}
+		if (b->pred_count < MANY_WAYS || head == f->block_count || l->layout[i] != i)
+			continue;
+		for (at = i; at > 0 && l->layout[at] != head; at--)
+			l->layout[at] = l->layout[at - 1];
+		l->layout[at] = i;
+		l->layout[at + 1] = head;
+	}
+	for (i = 0; i < f->block_count; i++)
+		l->place_of[l->layout[i]] = i;
 }
 
 static u32 label_of(const struct lower *l, u32 block)
@@ -533,7 +566,7 @@ static void lower_val(struct lower *l, u32 v)
 int lower_func(struct lower *l)
 {
 	struct ir_func *f = l->f;
-	u32 i, v;
+	u32 i, v, at;
 
 	l->block_labels = l->b->label_count;
 	for (i = 0; i < f->block_count; i++)
@@ -546,16 +579,22 @@ int lower_func(struct lower *l)
 	l->flags_at = UINT32_MAX;
 	l->targets = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
 	l->edges = arena_alloc(&l->p->arena, f->block_count * sizeof(*l->edges));
-	if (!l->targets || !l->edges)
+	l->layout = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
+	l->place_of = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
+	if (!l->targets || !l->edges || !l->layout || !l->place_of)
 		return -ENOMEM;
+	find_layout(l);
 	find_targets(l);
 	frame_enter(l);
-	for (i = 0; i < f->block_count; i++) {
-		const struct ir_block *b = &f->blocks[i];
+	for (at = 0; at < f->block_count; at++) {
+		const struct ir_block *b;
 
+		i = l->layout[at];
+		b = &f->blocks[i];
 		if (!has_code(l, i))
 			continue;
-		if (b->is_loop_head && i && f->blocks[i - 1].loop_depth < b->loop_depth)
+		if (b->is_loop_head && at &&
+			f->blocks[l->layout[at - 1]].loop_depth < b->loop_depth)
 			x86_align(l->b, 4);
 		x86_bind(l->b, l->block_labels + i);
 		l->flags_at = UINT32_MAX;

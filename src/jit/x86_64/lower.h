@@ -26,7 +26,8 @@ struct lower {
 	struct alloc_result alloc;
 	u32 func_labels; /* first of ir_program.func_count labels */
 	u32 block_labels;
-	u32 *targets; /* by block: where control ends up that goes there */
+	u32 *layout, *place_of; /* blocks in the order of the code, and the inverse */
+	u32 *targets;		/* by block: where control ends up that goes there */
 	u32 exit_label, fault_label, zero_label;
 	bool is_exit_bound, uses_fault, uses_zero;
 	/* edges whose moves stand behind the function */
