@@ -180,6 +180,7 @@ struct ir_func {
 	u64 *live_in;
 	u32 *live_values, live_count, live_words;
 	bool has_calls, has_may_goto, has_tail_call, is_visited;
+	bool is_address_taken;
 	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
 };
 

@@ -162,6 +162,7 @@ static int build_imm64(struct build *b, const struct insn_decoded *d)
 			return -EINVAL;
 		v = ir_new(b->f, IR_FUNC_ADDR, 0, 0);
 		b->f->vals[v].imm = lo;
+		b->program->funcs[lo].is_address_taken = true;
 		break;
 	default: v = user_const(b, d->imm64); break;
 	}

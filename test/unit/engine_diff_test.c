@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -209,6 +210,102 @@ static double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ---- the live kernel ------------------------------------------------------------------------- */
+
+static int kernel(int cmd, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+static int kernel_element(int cmd, int map)
+{
+	u32 key = 0;
+	union bpf_attr attr = {
+		.map_fd = (u32)map, .key = (u64)(uintptr_t)&key, .value = (u64)(uintptr_t)value};
+
+	return kernel(cmd, &attr) ? -errno : 0;
+}
+
+static int kernel_load(const struct gen_prog *p, int map)
+{
+	static struct insn insns[GEN_MAX_INSNS];
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns = (u64)(uintptr_t)insns,
+		.insn_cnt = p->count,
+		.license = (u64)(uintptr_t) "GPL"};
+	u32 i;
+
+	memcpy(insns, p->insns, p->count * sizeof(*insns));
+	for (i = 0; i < p->count; i++) {
+		if (!insn_is_ld_imm64(&insns[i]))
+			continue;
+		if (insns[i].src == BPF_PSEUDO_MAP_VALUE)
+			insns[i].imm = map;
+		i++;
+	}
+	return kernel(BPF_PROG_LOAD, &attr);
+}
+
+static int run_in_kernel(const struct gen_prog *p, u64 seed, int map, struct outcome *ret)
+{
+	static u8 packet[64];
+	union bpf_attr attr = {0};
+	int err, fd = kernel_load(p, map);
+
+	if (fd < 0)
+		return -errno;
+	fill_value(seed);
+	err = kernel_element(BPF_MAP_UPDATE_ELEM, map);
+	attr.test.prog_fd = (u32)fd;
+	attr.test.data_in = (u64)(uintptr_t)packet;
+	attr.test.data_size_in = sizeof(packet);
+	if (!err && kernel(BPF_PROG_TEST_RUN, &attr))
+		err = -errno;
+	if (!err)
+		err = kernel_element(BPF_MAP_LOOKUP_ELEM, map);
+	ret->r0 = attr.test.retval;
+	memcpy(ret->value, value, sizeof(value));
+	close(fd);
+	return err;
+}
+
+TEST(random_programs_do_the_same_in_the_live_kernel)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = GEN_VALUE_BYTES,
+		.max_entries = 1};
+	const char *text = getenv("HACHI_FUZZ_SECONDS");
+	double until = seconds() + (text ? atof(text) : 1.0);
+	int map = kernel(BPF_MAP_CREATE, &attr);
+	u64 seed, ran = 0, refused = 0, failed = 0;
+
+	if (map < 0)
+		SKIP("bpf(2) is not permitted here");
+	for (seed = 1; seconds() < until && failed < 5; seed++) {
+		struct gen_prog p;
+		struct outcome a, b;
+
+		gen_program(seed, GEN_FUNCS | GEN_V4 | GEN_NEW, &p);
+		if (run_in_kernel(&p, seed, map, &a)) {
+			refused++;
+			continue;
+		}
+		ran++;
+		if (run_on(engine_default(), &p, seed, &b) || (u32)a.r0 != (u32)b.r0 ||
+			memcmp(a.value, b.value, sizeof(a.value))) {
+			failed++;
+			CHECK_MSG(false, "seed %llu: the kernel differs", (unsigned long long)seed);
+			b.trace = a.trace = (struct trace){0};
+			show(&a, &b);
+		}
+	}
+	close(map);
+	tap_note("%llu programs, %llu refused", (unsigned long long)ran,
+		(unsigned long long)refused);
+	CHECK(ran > refused);
 }
 
 TEST(random_programs_do_the_same_on_interpreter_and_jit)

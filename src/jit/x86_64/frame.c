@@ -71,7 +71,8 @@ void frame_enter(struct lower *l)
 
 	place_frame(l);
 	x86_bind(l->b, l->func_labels + l->f->index);
-	x86_endbr64(l->b);
+	if (l->f->index == 0 || l->f->is_address_taken) /* where indirect calls may lead */
+		x86_endbr64(l->b);
 	for (i = 0; i < ARRAY_SIZE(callee_saved); i++) {
 		if (l->saved >> callee_saved[i] & 1)
 			x86_push(l->b, callee_saved[i]);
