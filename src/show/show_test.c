@@ -148,7 +148,7 @@ TEST(a_member_may_name_its_column)
 
 	build_init(&b);
 	build_int(&b, "unsigned int", 4, 0);
-	build_type(&b, BTF_KIND_STRUCT, "sent", 4, false, 1);
+	build_type(&b, BTF_KIND_STRUCT, "sent", 1, false, 4);
 	build_member(&b, "bytes", 1, 0);
 	build_tag(&b, "column=UDS(stream)_txB,18", 2, 0);
 	build_blob(&b);
@@ -166,16 +166,16 @@ TEST(events_may_say_when)
 {
 	struct show_event_format format = {"events", NULL, 0, false, true};
 	struct show_event *event;
-	const char *text;
+	const char *line;
 
 	REQUIRE_EQ(show_event_new(&format, &event), 0);
 	begin();
 	CHECK_EQ(show_event_print(event, out, 0, "\1", 1), 0);
-	text = end();
-	CHECK_EQ(strlen(text), strlen("21:20:32 01\n"));
-	CHECK_EQ(text[2], ':');
-	CHECK_EQ(text[5], ':');
-	CHECK_STR(text + 8, " 01\n");
+	line = end();
+	CHECK_EQ(strlen(line), strlen("21:20:32 01\n"));
+	CHECK_EQ(line[2], ':');
+	CHECK_EQ(line[5], ':');
+	CHECK_STR(line + 8, " 01\n");
 	show_event_free(event);
 }
 
