@@ -11,6 +11,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 command -v debootstrap >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive apt-get install -qq -y debootstrap >/dev/null
 root=${1:-$(mktemp -d /var/tmp/hachi-fresh.XXXXXX)}
+chmod 755 "$root"
 cleanup() {
 	umount -l "$root/proc" "$root/sys" "$root/dev" 2>/dev/null || true
 	[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$root"

@@ -3,6 +3,10 @@
 cd "$(dirname "$0")/../.." || exit 1
 . test/cli/lib.sh
 
+# temporary objects of this test alone
+mkdir "$tmp/tmpdir"
+export TMPDIR="$tmp/tmpdir"
+
 one_sentence() { # name
 	if [ "$(grep -c '^Error: ' "$tmp/err")" = 1 ]; then
 		pass "$1"
@@ -135,7 +139,7 @@ C
 else
 	skip "objects and sources" "clang is not installed"
 fi
-if ls /tmp/hachi-*.bpf.o >/dev/null 2>&1; then
+if ls "$TMPDIR"/hachi-*.bpf.o >/dev/null 2>&1; then
 	fail "no temporary object is left"
 else
 	pass "no temporary object is left"
