@@ -2,7 +2,7 @@
 /*
  * How long block devices take for a request: a histogram of powers of two, in microseconds.
  *
- *	hachi run --backend kernel examples/biolatency.bpf.c
+ *	hachi run --backend kernel --map usecs_hist examples/biolatency.bpf.c
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -3,6 +3,10 @@
  * Drops ICMP and counts the drops by protocol.
  *
  *	hachi run examples/xdp_drop.bpf.c -r examples/sample.pcap -w /tmp/passed.pcap
+ *
+ * In the kernel, on a device, with the counter of each second:
+ *
+ *	hachi run --backend kernel --dev eth0 -i 1 --rate pkt/s --map drops examples/xdp_drop.bpf.c
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
