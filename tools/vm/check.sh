@@ -150,7 +150,7 @@ for kernel in "$@"; do
 		"#"*) echo "$line" ;;
 		esac
 	done <"$work/serial"
-	echo "# $kernel: $(sed -n 's/^=== begin //p' "$work/serial"), $((SECONDS - started)) s,$(sed -n 's/^=== end / up /p' "$work/serial") s"
+	echo "# $kernel: $(sed -n 's/^=== begin //p' "$work/serial"), done after $(sed -n 's/^=== end //p' "$work/serial") s, $((SECONDS - started)) s in all"
 	sed -n "s/^=== result /$kernel	/p" "$work/serial" >>"$work/results"
 done
 echo "1..$number"
