@@ -103,7 +103,7 @@ struct ir_val {
 	u8 w;	  /* 32 or 64 */
 	u8 size;  /* bytes of memory, or of what is extended */
 	u8 bits;  /* the value is below 2^bits */
-	u8 cond;  /* of IR_SELECT */
+	u8 cond;  /* of IR_SELECT; of divisions IR_NE: not by 0 */
 	u8 scale; /* of an address: 0 to 3 */
 	u8 flags; /* enum ir_flags */
 	u32 arg_count;

@@ -91,10 +91,16 @@ static const u8 alu_ops[] = {
 
 static void build_alu(struct build *b, const struct insn_decoded *d)
 {
-	u32 dst = read_reg(b, d->dst), src = operand(b, d);
+	const struct code_fact *facts = b->program->code->facts;
+	u32 dst = read_reg(b, d->dst), src = operand(b, d), before = b->f->val_count;
+	u32 v = ir_alu(b->f, (enum ir_op)alu_ops[d->desc->operation], d->desc->width, dst, src);
+	u8 op = b->f->vals[v].op;
 
-	write_reg(b, d->dst,
-		ir_alu(b->f, (enum ir_op)alu_ops[d->desc->operation], d->desc->width, dst, src));
+	/* only for a division made here: x / 1 is x, which may be another one */
+	if (v >= before && facts && facts[d - b->program->insns].src_nonzero &&
+		(op == IR_UDIV || op == IR_UMOD || op == IR_SDIV || op == IR_SMOD))
+		b->f->vals[v].cond = IR_NE; /* the divisor is never 0 */
+	write_reg(b, d->dst, v);
 }
 
 static void build_mov(struct build *b, const struct insn_decoded *d)

@@ -251,7 +251,7 @@ static void divide(struct lower *l, const struct ir_val *val, u8 by)
 {
 	bool is_signed = val->op == IR_SDIV || val->op == IR_SMOD;
 	bool is_mod = val->op == IR_UMOD || val->op == IR_SMOD;
-	bool may_be_zero = !is_nonzero(l, val->b);
+	bool may_be_zero = val->cond != IR_NE && !is_nonzero(l, val->b);
 	bool may_be_minus1 = is_signed &&
 		(l->f->vals[val->b].op != IR_CONST || (s32)l->f->vals[val->b].imm == -1);
 	u32 end = x86_new_label(l->b), normal = x86_new_label(l->b);
