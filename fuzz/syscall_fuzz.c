@@ -255,12 +255,13 @@ static void descriptors(struct state *s)
 		*slot = -1;
 		break;
 	default: {
-		long at = hachi_mmap(s->h, NULL, 4096 * (1 + next(s) % 4),
+		size_t len = 4096u * (1 + next(s) % 4);
+		long at = hachi_mmap(s->h, NULL, len,
 			next(s) & 1 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 		if (at > 0) {
-			munmap((void *)at, 4096 * 4);
-			hachi_munmap(s->h, (void *)at, 4096 * 4);
+			munmap((void *)at, len);
+			hachi_munmap(s->h, (void *)at, len);
 		}
 	}
 	}

@@ -38,12 +38,19 @@ static u64 object_key(const void *object)
 	return (u64)(uintptr_t)object;
 }
 
-/* 0 when fd is not open. */
-static u64 inode_of(int fd)
+#define FOREIGN UINT64_MAX
+
+/*
+ * The file's number among memfds; FOREIGN for a file of another kind, whose number may well be the
+ * same; 0 when fd is not open.
+ */
+static u64 inode_of(const struct desc_table *table, int fd)
 {
 	u64 dev, inode;
 
-	return os_fd_inode(fd, &dev, &inode) ? 0 : inode;
+	if (os_fd_inode(fd, &dev, &inode))
+		return 0;
+	return table->dev && dev != table->dev ? FOREIGN : inode;
 }
 
 static void nodes_free(struct node *node)
@@ -104,12 +111,12 @@ static struct desc *desc_find(struct desc_table *table, int fd, struct node **ga
 
 	if (!desc && !table->by_inode.len)
 		return NULL;
-	inode = inode_of(fd);
+	inode = inode_of(table, fd);
 	if (desc && desc->node->inode == inode)
 		return desc;
 	if (desc)
 		desc_drop(table, desc, garbage);
-	node = inode ? idmap_get(&table->by_inode, inode) : NULL;
+	node = inode && inode != FOREIGN ? idmap_get(&table->by_inode, inode) : NULL;
 	if (!node || desc_add(table, node, fd, DESC_RDWR))
 		return NULL;
 	return idmap_get(&table->by_fd, fd_key(fd));
@@ -123,9 +130,14 @@ static int node_new(struct desc_table *table, enum hachi_fd_kind kind, void *obj
 
 	if (!node)
 		return -ENOMEM;
+	if (!table->dev) { /* all memfds are of one device */
+		u64 inode;
+
+		os_fd_inode(fd, &table->dev, &inode);
+	}
 	node->kind = kind;
 	node->object = object;
-	node->inode = inode_of(fd);
+	node->inode = inode_of(table, fd);
 	if (idmap_put(&table->by_inode, node->inode, node))
 		goto out_node;
 	if (idmap_put(&table->by_object, object_key(object), node))
@@ -154,7 +166,7 @@ static int node_dup(struct desc_table *table, struct node *node, int *ret_fd)
 
 		if (desc->node != node || os_dup(desc->fd, &fd))
 			continue;
-		if (inode_of(fd) == node->inode) {
+		if (inode_of(table, fd) == node->inode) {
 			*ret_fd = fd;
 			return 0;
 		}
@@ -251,7 +263,7 @@ int desc_get(struct desc_table *table, int fd, enum hachi_fd_kind kind, struct d
 	pthread_mutex_lock(&table->lock);
 	desc = desc_find(table, fd, &garbage);
 	if (!desc)
-		err = inode_of(fd) ? -EINVAL : -EBADF;
+		err = inode_of(table, fd) ? -EINVAL : -EBADF;
 	else if (kind && desc->node->kind != kind)
 		err = -EINVAL;
 	if (!err) {
@@ -362,7 +374,7 @@ void desc_sweep(struct desc_table *table)
 	while ((slot = idmap_next(&table->by_fd, &pos))) {
 		struct desc *desc = slot->value;
 
-		if (inode_of(desc->fd) == desc->node->inode)
+		if (inode_of(table, desc->fd) == desc->node->inode)
 			continue;
 		desc_drop(table, desc, &garbage);
 		pos = 0; /* the table moved */
@@ -381,7 +393,7 @@ void desc_table_release(struct desc_table *table)
 
 		if (!desc)
 			break;
-		if (inode_of(desc->fd) == desc->node->inode)
+		if (inode_of(table, desc->fd) == desc->node->inode)
 			os_close(desc->fd);
 		desc_drop(table, desc, &garbage);
 		nodes_free(garbage);

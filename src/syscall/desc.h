@@ -16,6 +16,7 @@ enum desc_mode { DESC_READ = 1, DESC_WRITE = 2, DESC_RDWR = 3 };
 
 struct desc_table {
 	pthread_mutex_t lock;
+	u64 dev;		/* of memfds; 0 = none made yet */
 	struct idmap by_fd;	/* -> struct desc, owned */
 	struct idmap by_inode;	/* -> struct node, owned */
 	struct idmap by_object; /* -> the same nodes */
