@@ -13,6 +13,8 @@ struct node {
 	enum hachi_fd_kind kind;
 	void *object; /* reference and user reference owned */
 	u64 inode;
+	int own_fd; /* the object's own descriptor of the file, which is none of the user's; or -1
+		     */
 	u32 fd_count;
 	struct node *next; /* among those to let go */
 };
@@ -117,7 +119,7 @@ static struct desc *desc_find(struct desc_table *table, int fd, struct node **ga
 	if (desc)
 		desc_drop(table, desc, garbage);
 	node = inode && inode != FOREIGN ? idmap_get(&table->by_inode, inode) : NULL;
-	if (!node || desc_add(table, node, fd, DESC_RDWR))
+	if (!node || fd == node->own_fd || desc_add(table, node, fd, DESC_RDWR))
 		return NULL;
 	return idmap_get(&table->by_fd, fd_key(fd));
 }
@@ -219,6 +221,7 @@ static int desc_open(struct desc_table *table, enum hachi_fd_kind kind, void *ob
 		os_close(fd);
 		return err;
 	}
+	node->own_fd = memfd;
 	*ret_node = node;
 	return fd;
 }

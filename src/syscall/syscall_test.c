@@ -915,3 +915,23 @@ TEST(an_embedder_adds_a_program_type_and_a_helper)
 	CHECK(prog_load(h, BPF_PROG_TYPE_XDP, sum, ARRAY_SIZE(sum)) < 0);
 	hachi_free(h);
 }
+
+TEST(a_map_s_own_descriptor_is_none_of_the_user_s)
+{
+	struct hachi *h = new_hachi(NULL);
+	long fd = map_create(h, BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	union bpf_attr attr = {0};
+	u32 key = 0, value, ours = 0;
+
+	REQUIRE(fd >= 0);
+	for (int other = 3; other < 64; other++) {
+		if (other == fd || hachi_fd_kind(h, other) != HACHI_FD_MAP)
+			continue;
+		ours++;
+		elem(h, BPF_MAP_LOOKUP_ELEM, other, &key, &value, 0);
+	}
+	CHECK_EQ(ours, 0);
+	hachi_close(h, (int)fd);
+	CHECK_EQ(hachi_bpf(h, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)), -ENOENT);
+	hachi_free(h);
+}
