@@ -18,12 +18,12 @@ static u64 data_key(const struct btf *btf)
 	return (u64)(uintptr_t)btf;
 }
 
-void btf_object_ref(struct btf_object *object)
+void types_object_ref(struct btf_object *object)
 {
 	__atomic_add_fetch(&object->refs, 1, __ATOMIC_RELAXED);
 }
 
-void btf_object_unref(struct btf_object *object)
+void types_object_unref(struct btf_object *object)
 {
 	struct hachi *h;
 
@@ -38,7 +38,7 @@ void btf_object_unref(struct btf_object *object)
 	mem_free(object);
 }
 
-struct btf_object *btf_object_of(struct hachi *h, const struct btf *btf)
+struct btf_object *types_object_of(struct hachi *h, const struct btf *btf)
 {
 	struct btf_object *object;
 
@@ -145,7 +145,7 @@ static long parse_and_install(struct call *call, const void *data, struct log *l
 		return err;
 	}
 	err = desc_new(&h->descs, HACHI_FD_BTF, object, -1, DESC_RDWR);
-	btf_object_unref(object);
+	types_object_unref(object);
 	return err;
 }
 
@@ -197,6 +197,6 @@ long cmd_btf_fd_by_id(struct call *call)
 	if (!object)
 		return -ENOENT;
 	fd = desc_new(&call->h->descs, HACHI_FD_BTF, object, -1, DESC_RDWR);
-	btf_object_unref(object);
+	types_object_unref(object);
 	return fd;
 }

@@ -133,7 +133,7 @@ static int check_record_sizes(struct info_prog *info)
 
 static void fill_prog(struct hachi *h, struct prog *prog, struct info_prog *info)
 {
-	struct btf_object *btf = btf_object_of(h, prog->btf);
+	struct btf_object *btf = types_object_of(h, prog->btf);
 
 	info->type = prog->type;
 	info->id = prog->id;
@@ -190,7 +190,7 @@ static int prog_info(struct call *call, struct prog *prog)
 
 static int map_info(struct call *call, struct map *map)
 {
-	struct btf_object *btf = btf_object_of(call->h, map->btf);
+	struct btf_object *btf = types_object_of(call->h, map->btf);
 	struct info_map info;
 	u32 len;
 	int err = info_read(call, &info, sizeof(info), &len);

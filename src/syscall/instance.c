@@ -111,7 +111,7 @@ void hachi_free(struct hachi *h)
 	epoch_sync();	       /* what a map's slots still held is gone now */
 	while (h->hooks.first) /* PROG_ATTACH; links are gone with their descriptors */
 		hook_detach(&h->hooks, h->hooks.first);
-	btf_object_unref(h->vmlinux);
+	types_object_unref(h->vmlinux);
 	epoch_sync();
 	hook_set_release(&h->hooks);
 	id_table_release(&h->maps);
@@ -153,7 +153,7 @@ int prog_from_fd(struct hachi *h, int fd, struct prog **ret_prog)
 	return desc_get_object(&h->descs, fd, HACHI_FD_PROG, (void **)ret_prog);
 }
 
-int btf_from_fd(struct hachi *h, int fd, struct btf_object **ret_object)
+int types_from_fd(struct hachi *h, int fd, struct btf_object **ret_object)
 {
 	return desc_get_object(&h->descs, fd, HACHI_FD_BTF, (void **)ret_object);
 }

@@ -87,13 +87,13 @@ int token_refused(int fd);
 /* desc_get_object() of a kind, typed; with a reference. */
 int map_from_fd(struct hachi *h, int fd, struct map **ret_map);
 int prog_from_fd(struct hachi *h, int fd, struct prog **ret_prog);
-int btf_from_fd(struct hachi *h, int fd, struct btf_object **ret_object);
+int types_from_fd(struct hachi *h, int fd, struct btf_object **ret_object);
 
 /* syscall/btf.c */
-void btf_object_ref(struct btf_object *object);
-void btf_object_unref(struct btf_object *object);
+void types_object_ref(struct btf_object *object);
+void types_object_unref(struct btf_object *object);
 /* The object of a BTF that a map or program uses, NULL when it has none; no reference. */
-struct btf_object *btf_object_of(struct hachi *h, const struct btf *btf);
+struct btf_object *types_object_of(struct hachi *h, const struct btf *btf);
 /* The kernel's own BTF, read at the first call; NULL where there is none. */
 const struct btf *hachi_vmlinux(struct hachi *h);
 

@@ -171,11 +171,11 @@ static int set_btf(struct hachi *h, struct map *map, const struct attr_map_creat
 
 	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
-	err = btf_from_fd(h, (int)attr->btf_fd, &object);
+	err = types_from_fd(h, (int)attr->btf_fd, &object);
 	if (err)
 		return err;
 	if (object->is_kernel) {
-		btf_object_unref(object);
+		types_object_unref(object);
 		return -EACCES;
 	}
 	map->btf = btype_ref(object->btf); /* the object's reference goes with it: map_gone() */
@@ -194,7 +194,7 @@ static void map_gone(struct map *map)
 
 	if (map->id)
 		id_remove(&h->maps, map->id);
-	btf_object_unref(btf_object_of(h, map->btf));
+	types_object_unref(types_object_of(h, map->btf));
 	__atomic_sub_fetch(&h->memory_used, map->region_size, __ATOMIC_RELAXED);
 }
 

@@ -87,7 +87,7 @@ static int find_target(struct load *l)
 
 	if (attr->attach_fd && prog_from_fd(h, fd, &l->attach_prog)) {
 		l->attach_prog = NULL;
-		if (btf_from_fd(h, fd, &l->attach_btf)) {
+		if (types_from_fd(h, fd, &l->attach_btf)) {
 			l->attach_btf = NULL;
 			return -EINVAL;
 		}
@@ -97,7 +97,7 @@ static int find_target(struct load *l)
 		if (!hachi_vmlinux(h))
 			return -EINVAL;
 		l->attach_btf = h->vmlinux;
-		btf_object_ref(l->attach_btf);
+		types_object_ref(l->attach_btf);
 	}
 	if (!progtype_spec_by_type(attr->prog_type) && !l->custom)
 		return 0; /* unknown: said later, as the kernel does */
@@ -191,7 +191,7 @@ static int read_debug_info(struct load *l)
 
 	if (!attr->func_info_cnt && !attr->line_info_cnt)
 		return 0;
-	err = btf_from_fd(l->call->h, (int)attr->prog_btf_fd, &l->btf);
+	err = types_from_fd(l->call->h, (int)attr->prog_btf_fd, &l->btf);
 	if (err)
 		return err;
 	if (l->btf->is_kernel)
@@ -272,7 +272,7 @@ static void prog_gone(struct prog *prog)
 
 	if (prog->id)
 		id_remove(&h->progs, prog->id);
-	btf_object_unref(btf_object_of(h, prog->btf));
+	types_object_unref(types_object_of(h, prog->btf));
 	prog_unref(prog->target);
 }
 
@@ -319,7 +319,7 @@ static int verify_and_build(struct load *l, struct prog **ret_prog)
 	if (err)
 		return err;
 	if (prog->btf)
-		btf_object_ref(l->btf);
+		types_object_ref(l->btf);
 	prog->free_hook = prog_gone;
 	prog->target = l->attach_prog;
 	if (prog->target)
@@ -407,8 +407,8 @@ long cmd_prog_load(struct call *call)
 	if (!ret)
 		ret = load_with_log(&l);
 	load_world_release(&l.world);
-	btf_object_unref(l.btf);
-	btf_object_unref(l.attach_btf);
+	types_object_unref(l.btf);
+	types_object_unref(l.attach_btf);
 	prog_unref(l.attach_prog);
 	arena_release(&l.arena);
 	return ret;

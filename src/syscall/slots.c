@@ -141,7 +141,7 @@ static void map_closed(void *object)
 OBJECT_REFS(map, struct map)
 OBJECT_REFS(prog, struct prog)
 OBJECT_REFS(link, struct link)
-OBJECT_REFS(btf_object, struct btf_object)
+OBJECT_REFS(types_object, struct btf_object)
 OBJECT_REFS(event, struct event)
 OBJECT_REFS(stats_switch, struct stats_switch)
 
@@ -151,7 +151,7 @@ const struct object_ops object_ops[OBJECT_KINDS] = {
 	[HACHI_FD_MAP] = {"bpf-map", OBJECT_OPS(map), map_user_ref, map_user_unref, map_closed},
 	[HACHI_FD_PROG] = {"bpf-prog", OBJECT_OPS(prog)},
 	[HACHI_FD_LINK] = {"bpf_link", OBJECT_OPS(link)},
-	[HACHI_FD_BTF] = {"btf", OBJECT_OPS(btf_object)},
+	[HACHI_FD_BTF] = {"btf", OBJECT_OPS(types_object)},
 	[HACHI_FD_PERF] = {"[perf_event]", OBJECT_OPS(event)},
 	[OBJECT_STATS] = {"bpf-stats", OBJECT_OPS(stats_switch)},
 };

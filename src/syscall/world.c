@@ -123,16 +123,16 @@ static const struct btf *world_btf(const struct verify_world *w, s32 number)
 	struct load_world *lw = load_of(w);
 	struct btf_object *object;
 
-	if (btf_from_fd(lw->h, number, &object))
+	if (types_from_fd(lw->h, number, &object))
 		return NULL;
 	for (u32 i = 0; i < lw->btf_count; i++) {
 		if (lw->btfs[i] == object) {
-			btf_object_unref(object);
+			types_object_unref(object);
 			return object->btf;
 		}
 	}
 	if (lw->btf_count == ARRAY_SIZE(lw->btfs)) {
-		btf_object_unref(object);
+		types_object_unref(object);
 		return NULL;
 	}
 	lw->btfs[lw->btf_count++] = object;
@@ -179,5 +179,5 @@ void load_world_release(struct load_world *lw)
 	for (u32 i = 0; i < lw->map_count; i++)
 		map_unref(lw->maps[i]);
 	for (u32 i = 0; i < lw->btf_count; i++)
-		btf_object_unref(lw->btfs[i]);
+		types_object_unref(lw->btfs[i]);
 }
