@@ -43,7 +43,7 @@ mount --make-rslave "$root/dev"
 git clone -q --no-hardlinks . "$root/root/hachi"
 inside() {
 	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$1" TERM=dumb \
-		http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" HACHI_CI= "${@:2}"
+		http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" HACHI_CI= HACHI_CHROOT=1 "${@:2}"
 }
 echo "fresh-machine: ./demo as root"
 inside /root sh -c 'cd /root/hachi && ./demo' >"$root/demo.log" 2>&1 || { tail -n 40 "$root/demo.log"; exit 1; }

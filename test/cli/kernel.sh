@@ -3,6 +3,13 @@
 # and cgroups of our own; options; what is said when something is missing.
 cd "$(dirname "$0")/../.." || exit 1
 . test/cli/lib.sh
+
+# a chroot has neither mount namespaces nor a network of its own to change
+if [ -n "${HACHI_CHROOT:-}" ]; then
+	echo "ok 1 - the kernel backend # SKIP inside a chroot"
+	echo "1..1"
+	exit 0
+fi
 . test/kernel/matrix.sh
 
 skip_all() {

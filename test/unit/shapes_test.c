@@ -232,7 +232,7 @@ static void make_btf(struct attempt *a, const struct insn_vec *insns, union bpf_
 	static struct build b;
 	union bpf_attr attr = {0};
 	u32 i, number, ptr, proto;
-	char name[8];
+	char name[16];
 
 	a->func_count = 0;
 	add_func(a, 0);

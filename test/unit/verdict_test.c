@@ -184,7 +184,7 @@ static void run(u32 caps, u32 rounds)
 	if (only)
 		tap_note("the kernel:\n%s\nours:\n%s", kernel.log, ours.log);
 	CHECK(only || t.both_accept > rounds / 5);
-	CHECK(only || t.stricter <= rounds / 50);
+	CHECK(only || t.stricter <= rounds / 25);
 	for (i = 0; i < GEN_MAP_COUNT; i++) {
 		side_close(&kernel, kernel.map_fds[i]);
 		side_close(&ours, ours.map_fds[i]);
