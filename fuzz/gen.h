@@ -63,7 +63,7 @@ struct gen {
 	bool slot_written[8]; /* fp-8 ... fp-64 hold numbers */
 	u8 slot_kind[8];
 	u32 calls[8], call_count, depth, budget;
-	bool in_subprog, holds_record;
+	bool in_subprog, in_loop, holds_record;
 };
 
 static inline u32 gen_byte(struct gen *g)
@@ -633,8 +633,8 @@ static inline void gen_branch(struct gen *g)
 	u8 code, dst, src;
 	s32 imm;
 
-	if (g->depth >= 3)
-		return;
+	if (g->depth >= 3 || (g->in_loop && gen_below(g, 4)))
+		return; /* what doubles with every turn is soon too large */
 	code = gen_condition(g, &dst, &src, &imm);
 	jump = g->len;
 	gen_emit(g, code, dst, src, 0, imm);
@@ -665,11 +665,12 @@ static inline void gen_branch(struct gen *g)
 static inline void gen_loop(struct gen *g)
 {
 	struct gen before;
-	u32 top, steps = 1 + gen_below(g, 3), i, turns = 1 + gen_below(g, 20);
+	u32 top, steps = 1 + gen_below(g, 3), i,
+		 turns = 1 + gen_below(g, gen_one_in(g, 8) ? 20 : 5);
 	u8 counter = (u8)(7 + gen_below(g, 3));
-	bool is_may_goto = gen_one_in(g, 4);
+	bool is_may_goto = !g->depth && gen_one_in(g, 6);
 
-	if (g->depth >= 2 || g->kind[counter] == GEN_RECORD)
+	if (g->depth >= 1 || g->kind[counter] == GEN_RECORD)
 		return;
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_K, counter, 0, 0, 0);
 	gen_set(g, counter, GEN_NONE);
@@ -678,8 +679,10 @@ static inline void gen_loop(struct gen *g)
 	if (is_may_goto)
 		gen_emit(g, BPF_JMP | 0xe0, 0, 0, 0, 0);
 	g->depth++;
+	g->in_loop = true;
 	for (i = 0; i < steps; i++)
 		gen_step(g);
+	g->in_loop = false;
 	g->depth--;
 	/* the body must not spoil what it needs, nor the counter; often enough it does not */
 	gen_emit(g, BPF_ALU64 | BPF_ADD | BPF_K, counter, 0, 0, 1);
@@ -811,7 +814,7 @@ static inline void gen_program(struct gen *g)
 	memset(g->off, 0, sizeof(g->off));
 	memset(g->slot_kind, GEN_NONE, sizeof(g->slot_kind));
 	g->call_count = g->depth = 0;
-	g->in_subprog = g->holds_record = false;
+	g->in_subprog = g->in_loop = g->holds_record = false;
 	g->budget = 60;
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
 	gen_set(g, 6, GEN_CTX);
