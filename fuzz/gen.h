@@ -55,6 +55,7 @@ struct gen {
 	/* out */
 	struct bpf_insn insns[GEN_INSNS_MAX];
 	u32 len;
+	bool is_random; /* its result depends on time, chance or the processor */
 
 	/* state */
 	size_t at;
@@ -62,6 +63,7 @@ struct gen {
 	s16 off[11];
 	bool slot_written[8]; /* fp-8 ... fp-64 hold numbers */
 	u8 slot_kind[8];
+	u8 counter; /* of the loop that is being made; 0 = none */
 	u32 calls[8], call_count, depth, budget;
 	bool in_subprog, in_loop, holds_record;
 };
@@ -155,7 +157,7 @@ static inline u8 gen_target(struct gen *g)
 	u32 i;
 
 	for (i = 0; i < 10; i++, reg = (u8)((reg + 1) % 10))
-		if (reg != 6 &&
+		if (reg != 6 && (reg != g->counter || !reg || gen_slips(g)) &&
 			(g->kind[reg] == GEN_NONE || gen_is_number(g, reg) || gen_one_in(g, 8)) &&
 			g->kind[reg] != GEN_RECORD)
 			return reg;
@@ -358,7 +360,7 @@ static inline void gen_lookup(struct gen *g)
 		return; /* checked later, or never */
 	gen_null_check(g, 0, kinds[which]);
 	keep = (u8)(7 + gen_below(g, 3));
-	if (g->kind[keep] == GEN_RECORD)
+	if (g->kind[keep] == GEN_RECORD || keep == g->counter)
 		return;
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_X, keep, 0, 0, 0);
 	g->kind[keep] = g->kind[0];
@@ -507,7 +509,7 @@ static inline void gen_packet(struct gen *g)
 	u8 op = gen_below(g, 2) ? BPF_JGT : BPF_JGE;
 
 	if ((g->prog_type != BPF_PROG_TYPE_XDP && g->prog_type != BPF_PROG_TYPE_SCHED_CLS) ||
-		g->holds_record || g->kind[6] != GEN_CTX)
+		g->holds_record || g->kind[6] != GEN_CTX || keep == g->counter)
 		return;
 	gen_emit(g, BPF_LDX | BPF_MEM | BPF_W, keep, 6, data, 0);
 	gen_emit(g, BPF_LDX | BPF_MEM | BPF_W, 3, 6, (s16)(data + 4), 0);
@@ -527,9 +529,11 @@ static inline void gen_packet(struct gen *g)
 
 static inline void gen_helper(struct gen *g)
 {
+	u32 which = gen_below(g, 4);
 	u8 reg;
 
-	switch (gen_below(g, 4)) {
+	g->is_random |= which < 3;
+	switch (which) {
 	case 0: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns); break;
 	case 1: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_smp_processor_id); break;
 	case 2: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_prandom_u32); break;
@@ -674,6 +678,7 @@ static inline void gen_loop(struct gen *g)
 		return;
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_K, counter, 0, 0, 0);
 	gen_set(g, counter, GEN_NONE);
+	g->counter = counter;
 	before = *g;
 	top = g->len;
 	if (is_may_goto)
@@ -683,9 +688,11 @@ static inline void gen_loop(struct gen *g)
 	for (i = 0; i < steps; i++)
 		gen_step(g);
 	g->in_loop = false;
+	g->counter = 0;
 	g->depth--;
 	/* the body must not spoil what it needs, nor the counter; often enough it does not */
-	gen_emit(g, BPF_ALU64 | BPF_ADD | BPF_K, counter, 0, 0, 1);
+	if (!is_may_goto || gen_one_in(g, 8))
+		gen_emit(g, BPF_ALU64 | BPF_ADD | BPF_K, counter, 0, 0, 1);
 	if (is_may_goto) {
 		gen_emit(g, BPF_JMP | BPF_JA, 0, 0, (s16)(top - g->len - 1), 0);
 		g->insns[top].off = (s16)(g->len - top - 1);
@@ -694,7 +701,7 @@ static inline void gen_loop(struct gen *g)
 			(s16)(top - g->len - 1), (s32)turns);
 	}
 	gen_join(g, &before);
-	gen_set(g, counter, GEN_NUMBER);
+	gen_set(g, counter, is_may_goto ? GEN_NONE : GEN_NUMBER);
 }
 
 /* A call of a function that gen_functions() adds: r1 the context, r2 a number, r3 a pointer. */
@@ -814,6 +821,8 @@ static inline void gen_program(struct gen *g)
 	memset(g->off, 0, sizeof(g->off));
 	memset(g->slot_kind, GEN_NONE, sizeof(g->slot_kind));
 	g->call_count = g->depth = 0;
+	g->is_random = false;
+	g->counter = 0;
 	g->in_subprog = g->in_loop = g->holds_record = false;
 	g->budget = 60;
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);

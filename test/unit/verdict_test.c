@@ -2,7 +2,9 @@
 /*
  * The same random programs (fuzz/gen.h) in the live kernel and in ours: what we accept the kernel
  * must accept. Where we refuse what it accepts, that is counted, and more than a few in a hundred
- * is a failure too. HACHI_SOAK=1 tries many; HACHI_SEED=N one, with both logs.
+ * is a failure too. What both accept runs on a packet, in the kernel, in our interpreter with every
+ * access checked and in our fastest engine: results and maps must be the same.
+ * HACHI_SOAK=1 tries many; HACHI_SEED=N one, with both logs.
  */
 #include "test/kernel.h"
 #include "test/tap.h"
@@ -22,8 +24,11 @@ struct side {
 	struct hachi *instance; /* NULL = the kernel */
 	int map_fds[GEN_MAP_COUNT];
 	char *log;
-	int result;
+	int result; /* of the load */
 	u32 processed;
+	int run_error;
+	u32 retval;
+	u8 array[4][48];
 };
 
 static int side_bpf(const struct side *s, int cmd, union bpf_attr *attr)
@@ -83,11 +88,75 @@ static void load(struct side *s, const struct gen *program, u32 flags, u32 level
 	attr.prog_flags = flags;
 	s->log[0] = 0;
 	s->result = side_bpf(s, BPF_PROG_LOAD, &attr);
-	side_close(s, s->result);
 	count = strstr(s->log, "processed ");
 	while (count && strstr(count + 1, "processed "))
 		count = strstr(count + 1, "processed ");
 	s->processed = count ? (u32)atoi(count + strlen("processed ")) : 0;
+}
+
+static void fill_maps(const struct side *s)
+{
+	u8 value[48];
+	u64 key;
+	u32 i;
+
+	for (key = 0; key < 4; key++) {
+		union bpf_attr attr = {.map_fd = (u32)s->map_fds[GEN_MAP_ARRAY],
+			.key = (uintptr_t)&key,
+			.value = (uintptr_t)value};
+
+		for (i = 0; i < sizeof(value); i++)
+			value[i] = (u8)(i * 7 + key * 31 + (i > 8 ? 0x80 : 0));
+		side_bpf(s, BPF_MAP_UPDATE_ELEM, &attr);
+		attr.map_fd = (u32)s->map_fds[GEN_MAP_HASH];
+		side_bpf(s, BPF_MAP_UPDATE_ELEM, &attr);
+		attr.map_fd = (u32)s->map_fds[GEN_MAP_RDONLY];
+		if (!key)
+			side_bpf(s, BPF_MAP_UPDATE_ELEM, &attr);
+	}
+}
+
+static void read_maps(struct side *s)
+{
+	u32 key;
+
+	for (key = 0; key < 4; key++) {
+		union bpf_attr attr = {.map_fd = (u32)s->map_fds[GEN_MAP_ARRAY],
+			.key = (uintptr_t)&key,
+			.value = (uintptr_t)s->array[key]};
+
+		side_bpf(s, BPF_MAP_LOOKUP_ELEM, &attr);
+	}
+}
+
+static void run_once(struct side *s)
+{
+	u8 in[64], out[512];
+	union bpf_attr attr = {0};
+	u32 i;
+
+	for (i = 0; i < sizeof(in); i++)
+		in[i] = (u8)(i * 37 + (i & 16 ? 0xc0 : 0));
+	fill_maps(s);
+	attr.test.prog_fd = (u32)s->result;
+	attr.test.data_in = (uintptr_t)in;
+	attr.test.data_size_in = sizeof(in);
+	attr.test.data_out = (uintptr_t)out;
+	attr.test.data_size_out = sizeof(out);
+	attr.test.repeat = 1;
+	s->run_error = side_bpf(s, BPF_PROG_TEST_RUN, &attr);
+	s->retval = attr.test.retval;
+	read_maps(s);
+}
+
+static void check_same_run(const struct side *a, const struct side *b, const char *who, u64 seed)
+{
+	bool same = a->run_error == b->run_error && a->retval == b->retval &&
+		!memcmp(a->array, b->array, sizeof(a->array));
+
+	CHECK_MSG(same, "HACHI_SEED=%llu: %s: the kernel %d %u, we %d %u%s",
+		(unsigned long long)seed, who, a->run_error, a->retval, b->run_error, b->retval,
+		memcmp(a->array, b->array, sizeof(a->array)) ? ", other maps" : "");
 }
 
 static const char *last_line(const struct side *s)
@@ -108,11 +177,12 @@ static const char *last_line(const struct side *s)
 }
 
 struct tally {
-	u32 both_accept, both_refuse, looser, stricter, same_line, same_count, too_large;
+	u32 runs, both_accept, both_refuse, looser, stricter, same_line, same_count, too_large;
 };
 
 /* caps: of the loader; flags: of the load. */
-static void compare(struct side *kernel, struct side *ours, u64 seed, struct tally *t)
+static void compare(
+	struct side *kernel, struct side *ours, struct side *fast, u64 seed, struct tally *t)
 {
 	static struct gen g;
 	const char *env = getenv("HACHI_LEVEL");
@@ -131,6 +201,8 @@ static void compare(struct side *kernel, struct side *ours, u64 seed, struct tal
 	if (strstr(kernel->log, "is too large") || strstr(kernel->log, "is too complex") ||
 		strstr(ours->log, "is too large") || strstr(ours->log, "is too complex")) {
 		t->too_large++;
+		if (getenv("HACHI_TELL"))
+			tap_note("%llu too large", (unsigned long long)seed);
 		return;
 	}
 	theirs = kernel->result >= 0;
@@ -155,43 +227,73 @@ static void compare(struct side *kernel, struct side *ours, u64 seed, struct tal
 			tap_note("%llu COUNT: the kernel %u, we %u", (unsigned long long)seed,
 				kernel->processed, ours->processed);
 	}
+	if (theirs && mine && !g.is_random && g.prog_type != BPF_PROG_TYPE_KPROBE) {
+		load(fast, &g, flags, 1);
+		run_once(kernel);
+		run_once(ours);
+		run_once(fast);
+		check_same_run(kernel, ours, "interpreter", seed);
+		check_same_run(kernel, fast, "engine", seed);
+		t->runs++;
+	}
 	CHECK_MSG(!mine || theirs, "HACHI_SEED=%llu: we accept, the kernel says: %s",
 		(unsigned long long)seed, last_line(kernel));
+}
+
+/* Program and maps of one round. */
+static void forget(struct side *s)
+{
+	u32 i;
+
+	side_close(s, s->result);
+	for (i = 0; i < GEN_MAP_COUNT; i++)
+		side_close(s, s->map_fds[i]);
 }
 
 static void run(u32 caps, u32 rounds)
 {
 	const char *only = getenv("HACHI_SEED");
-	struct hachi_opts opts = {.size = sizeof(opts), .caps = caps};
+	struct hachi_opts opts = {
+		.size = sizeof(opts), .caps = caps, .guard = true, .engine = "interp"};
 	struct side kernel = {.log = malloc(LOG_SIZE)}, ours = {.log = malloc(LOG_SIZE)};
+	struct side fast = {.log = malloc(LOG_SIZE)};
 	struct tally t = {0};
 	u64 first = only ? strtoull(only, NULL, 0) : 1, i;
 
-	REQUIRE(kernel.log && ours.log);
+	REQUIRE(kernel.log && ours.log && fast.log);
 	REQUIRE_EQ(hachi_new(&opts, &ours.instance), 0);
 	REQUIRE(kernel_limit_caps(
 		caps & HACHI_CAP_BPF, caps & HACHI_CAP_PERFMON, caps & HACHI_CAP_NET_ADMIN));
-	make_maps(&kernel);
-	make_maps(&ours);
-	for (i = first; i < first + (only ? 1 : rounds); i++)
-		compare(&kernel, &ours, i, &t);
+	opts.guard = false;
+	opts.engine = NULL;
+	REQUIRE_EQ(hachi_new(&opts, &fast.instance), 0);
+	for (i = first; i < first + (only ? 1 : rounds); i++) {
+		make_maps(&kernel);
+		make_maps(&ours);
+		make_maps(&fast);
+		fast.result = -EINVAL;
+		compare(&kernel, &ours, &fast, i, &t);
+		forget(&kernel);
+		forget(&ours);
+		forget(&fast);
+	}
 	kernel_restore_caps();
 	tap_note("accepted by both %u, refused by both %u, looser %u, stricter %u; too large for "
 		 "one "
 		 "%u; alike: message %u, count %u",
 		t.both_accept, t.both_refuse, t.looser, t.stricter, t.too_large, t.same_line,
 		t.same_count);
+	tap_note("%u runs", t.runs);
 	if (only)
 		tap_note("the kernel:\n%s\nours:\n%s", kernel.log, ours.log);
 	CHECK(only || t.both_accept > rounds / 5);
-	CHECK(only || t.stricter <= rounds / 25);
-	for (i = 0; i < GEN_MAP_COUNT; i++) {
-		side_close(&kernel, kernel.map_fds[i]);
-		side_close(&ours, ours.map_fds[i]);
-	}
+	CHECK(only || t.runs > rounds / 50);
+	CHECK(only || t.stricter <= rounds / 50);
 	hachi_free(ours.instance);
+	hachi_free(fast.instance);
 	free(kernel.log);
 	free(ours.log);
+	free(fast.log);
 }
 
 static u32 rounds_of(u32 quick)
