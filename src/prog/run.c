@@ -108,6 +108,7 @@ static int run_here(struct prog *prog, void *ctx, u32 ctx_size, const struct hac
 	run.fuel = limits ? limits->fuel : -1;
 	run.cancel = limits ? limits->cancel : NULL;
 	run.guard = NULL;
+	run.stack = NULL;
 	run.cookie = cookie;
 	run.func_ip = world->func_ip;
 	run.func_args = world->func_args;
