@@ -55,7 +55,7 @@ struct gen {
 	/* out */
 	struct bpf_insn insns[GEN_INSNS_MAX];
 	u32 len;
-	bool is_random; /* its result depends on time, chance or the processor */
+	bool is_random; /* its result depends on time, chance or addresses */
 
 	/* state */
 	size_t at;
@@ -494,6 +494,7 @@ static inline void gen_context(struct gen *g)
 	switch (g->prog_type) {
 	case BPF_PROG_TYPE_SOCKET_FILTER:
 	case BPF_PROG_TYPE_SCHED_CLS:
+		g->is_random |= n == 7; /* an address, that may be stored */
 		gen_emit(g, BPF_LDX | BPF_MEM | BPF_W, reg, 6, n == 7 ? 76 : skb[n], 0);
 		break;
 	case BPF_PROG_TYPE_XDP: gen_emit(g, BPF_LDX | BPF_MEM | BPF_W, reg, 6, 12, 0); break;
@@ -535,7 +536,7 @@ static inline void gen_helper(struct gen *g)
 	g->is_random |= which < 3;
 	switch (which) {
 	case 0: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns); break;
-	case 1: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_smp_processor_id); break;
+	case 1: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_boot_ns); break;
 	case 2: gen_emit(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_prandom_u32); break;
 	default: /* bytes of the packet onto the stack, a number of them that may vary */
 		if ((g->prog_type != BPF_PROG_TYPE_SOCKET_FILTER &&
