@@ -50,7 +50,8 @@ struct gen {
 	size_t data_len;
 	u64 seed; /* used when data is at its end; 0 = zeroes then */
 	u32 prog_type;
-	bool is_wild; /* more mistakes */
+	bool is_wild;	      /* more mistakes */
+	bool has_short_loops; /* paths that are only guessed double with every turn */
 
 	/* out */
 	struct bpf_insn insns[GEN_INSNS_MAX];
@@ -677,6 +678,8 @@ static inline void gen_loop(struct gen *g)
 
 	if (g->depth >= 1 || g->kind[counter] == GEN_RECORD)
 		return;
+	if (g->has_short_loops)
+		turns = 1 + turns % 2;
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_K, counter, 0, 0, 0);
 	gen_set(g, counter, GEN_NONE);
 	g->counter = counter;

@@ -292,7 +292,7 @@ if run "$HACHI" prog loadall "$object" "$pins/l" autoattach && [ "$status" = 0 ]
 	like "a link with two pins" link show -f pinned "$pins/fork"
 	like "link detach of what cannot be" link detach pinned "$pins/fork"
 else
-	HACHI_CI= skip "links" "raw tracepoints cannot be attached here"
+	HACHI_CI="" skip "links" "raw tracepoints cannot be attached here"
 fi
 like "link detach of nothing" link detach id 99999999
 

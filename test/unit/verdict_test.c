@@ -177,8 +177,14 @@ static const char *last_line(const struct side *s)
 }
 
 struct tally {
+	bool sees_pointers;
 	u32 runs, both_accept, both_refuse, looser, stricter, same_line, same_count, too_large;
 };
+
+static bool is_too_large(const struct side *s)
+{
+	return strstr(s->log, "is too large") || strstr(s->log, "is too complex");
+}
 
 /* caps: of the loader; flags: of the load. */
 static void compare(
@@ -193,13 +199,15 @@ static void compare(
 	g.seed = seed * 0x9e3779b97f4a7c15ull | 1;
 	g.prog_type = prog_types[seed % ARRAY_SIZE(prog_types)];
 	g.is_wild = seed % 5 == 0;
+	g.has_short_loops = !t->sees_pointers && !getenv("HACHI_SOAK");
 	gen_program(&g);
 	flags = seed % 3 == 0 ? BPF_F_TEST_STATE_FREQ : 0;
-	load(kernel, &g, flags, level);
 	load(ours, &g, flags, level);
+	kernel->result = -EINVAL;
+	if (!is_too_large(ours))
+		load(kernel, &g, flags, level);
 	/* liveness differs between versions, and with it how soon states are pruned */
-	if (strstr(kernel->log, "is too large") || strstr(kernel->log, "is too complex") ||
-		strstr(ours->log, "is too large") || strstr(ours->log, "is too complex")) {
+	if (is_too_large(ours) || is_too_large(kernel)) {
 		t->too_large++;
 		if (getenv("HACHI_TELL"))
 			tap_note("%llu too large", (unsigned long long)seed);
@@ -257,7 +265,7 @@ static void run(u32 caps, u32 rounds)
 		.size = sizeof(opts), .caps = caps, .guard = true, .engine = "interp"};
 	struct side kernel = {.log = malloc(LOG_SIZE)}, ours = {.log = malloc(LOG_SIZE)};
 	struct side fast = {.log = malloc(LOG_SIZE)};
-	struct tally t = {0};
+	struct tally t = {.sees_pointers = caps & HACHI_CAP_PERFMON};
 	u64 first = only ? strtoull(only, NULL, 0) : 1, i;
 
 	REQUIRE(kernel.log && ours.log && fast.log);
@@ -288,7 +296,7 @@ static void run(u32 caps, u32 rounds)
 		tap_note("the kernel:\n%s\nours:\n%s", kernel.log, ours.log);
 	CHECK(only || t.both_accept > rounds / 5);
 	CHECK(only || t.runs > rounds / 50);
-	CHECK(only || t.stricter <= rounds / 50);
+	CHECK(only || t.stricter <= rounds / 100);
 	hachi_free(ours.instance);
 	hachi_free(fast.instance);
 	free(kernel.log);
@@ -310,5 +318,5 @@ TEST(what_we_accept_the_kernel_accepts)
 TEST(what_we_accept_of_those_who_may_not_see_pointers_the_kernel_accepts)
 {
 	kernel_or_skip();
-	run(HACHI_CAP_BPF | HACHI_CAP_NET_ADMIN, rounds_of(400));
+	run(HACHI_CAP_BPF | HACHI_CAP_NET_ADMIN, rounds_of(180));
 }
