@@ -91,6 +91,8 @@ int pointer_add(struct verify_env *env, const struct insn *insn, const struct re
 /* ---- sanitize.c: what speculation may do ---- */
 int sanitize_path(struct verify_env *env, const struct insn *insn, s32 next, s32 cur);
 int sanitize_scalar(struct verify_env *env, const struct insn *insn);
+/* After an instruction, err is its result: does a barrier end this speculative path? */
+bool sanitize_stops(struct verify_env *env, struct insn_aux *aux, int err);
 enum {			  /* insn_aux.alu_state; the kernel's BPF_ALU_* */
 	SANITIZE_SRC = 1, /* mask the source */
 	SANITIZE_DST = 2,

@@ -32,7 +32,8 @@ struct insn_aux {
 	u8 is_iter_next : 1;
 	u8 seen : 1; /* reached on a path that is not speculative */
 	u8 zext_dst : 1;
-	u8 nospec : 1;		     /* barrier after a store that may be bypassed */
+	u8 nospec : 1;		     /* barrier before it: no guess may come this far */
+	u8 nospec_result : 1;	     /* barrier after a store that may be bypassed */
 	u8 taken : 1, not_taken : 1; /* outcomes of a conditional jump */
 	u8 map_poisoned : 1;	     /* helper was called with different maps */
 	u8 map_has_key : 1;

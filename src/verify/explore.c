@@ -305,6 +305,24 @@ static int arrive(struct verify_env *env, bool *say_state)
 	return 0;
 }
 
+/* A step, which a barrier against speculation may forbid or make the last of its path. */
+static int guarded_step(struct verify_env *env)
+{
+	struct insn_aux *aux = cur_aux(env);
+	struct verdict before = env->verdict;
+	int ret;
+
+	if (!env->cur->speculative)
+		aux->seen = 1;
+	else if (aux->nospec)
+		return STEP_PATH_ENDS;
+	ret = step(env);
+	if (!sanitize_stops(env, aux, ret))
+		return ret;
+	env->verdict = before;
+	return STEP_PATH_ENDS;
+}
+
 static int explore(struct verify_env *env)
 {
 	bool say_state = false;
@@ -322,10 +340,8 @@ static int explore(struct verify_env *env)
 		if (ret < 0)
 			return ret;
 		if (ret == 0) {
-			if (!env->cur->speculative)
-				cur_aux(env)->seen = 1;
 			prev_insn = env->insn;
-			ret = step(env);
+			ret = guarded_step(env);
 			if (ret < 0)
 				return ret;
 		} else {

@@ -103,7 +103,7 @@ static int emit_memory(struct rewriter *w, u32 i)
 				(is_signed ? INSN_PROBE_MEMSX : INSN_PROBE_MEM));
 		emit(w, insn, i);
 	}
-	if (env->aux[i].nospec)
+	if (env->aux[i].nospec_result)
 		emit(w, INSN_NOSPEC_BARRIER(), i);
 	return err;
 }
@@ -149,6 +149,16 @@ static int emit_kfunc(struct rewriter *w, struct insn insn, u32 i)
 	return 0;
 }
 
+/* The index of a tail call, so that not even a guess takes it past the array. */
+static void emit_masked_index(struct rewriter *w, u32 i)
+{
+	u32 count = w->env->aux[i].map->max_entries;
+	u32 mask = count > 1 ? ~0u >> __builtin_clz(count - 1) : 0;
+
+	emit_jump(w, INSN_JMP_IMM(BPF_JGE, BPF_REG_3, (s32)count, 0), i, (s32)i + 1);
+	emit(w, INSN_ALU32_IMM(BPF_AND, BPF_REG_3, (s32)mask), i);
+}
+
 static int emit_jump_class(struct rewriter *w, u32 i)
 {
 	struct verify_env *env = w->env;
@@ -162,6 +172,9 @@ static int emit_jump_class(struct rewriter *w, u32 i)
 			env->aux[i].map_poisoned && !env->bypass_spec_v1)
 			return verify_refuse(
 				env, REASON_SPECULATION_MAP, "tail_call abusing map_ptr\n");
+		if (insn_is_call_helper(&insn) && insn.imm == BPF_FUNC_tail_call &&
+			!env->bypass_spec_v1 && env->aux[i].map)
+			emit_masked_index(w, i);
 		if (insn_is_call_kfunc(&insn))
 			return emit_kfunc(w, insn, i);
 		if (insn.src == INSN_PSEUDO_CALL)
@@ -184,6 +197,8 @@ static int emit_insn(struct rewriter *w, u32 i)
 	struct verify_env *env = w->env;
 	const struct insn *insn = &env->insns[i];
 
+	if (env->aux[i].nospec)
+		emit(w, INSN_NOSPEC_BARRIER(), i);
 	switch (BPF_CLASS(insn->op)) {
 	case BPF_LD:
 		if (insn_is_ld_imm64(insn))

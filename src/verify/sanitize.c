@@ -3,7 +3,8 @@
  * What a processor may do on a path that it only guesses. Programs of users without CAP_PERFMON
  * must not leak memory that way: paths that a jump cannot take are explored too, as speculative;
  * pointer arithmetic must stay in the object on every path, and the rewrite masks it by the limit
- * that is computed here. The limit must be one and the same on all paths.
+ * that is computed here. The limit must be one and the same on all paths. What would be refused on
+ * a speculative path gets a barrier, and the path ends there (6.16; older kernels refuse).
  */
 #include "verify/check.h"
 
@@ -19,7 +20,18 @@ enum {
 
 static bool is_exempt(const struct verify_env *env, const struct insn *insn)
 {
-	return env->bypass_spec_v1 || BPF_SRC(insn->op) == BPF_K;
+	return env->bypass_spec_v1 || BPF_SRC(insn->op) == BPF_K || cur_aux(env)->nospec;
+}
+
+bool sanitize_stops(struct verify_env *env, struct insn_aux *aux, int err)
+{
+	if (!env->cur->speculative || env->kernel < KERNEL(6, 16))
+		return false;
+	if (err != -EPERM && err != -EACCES && err != -EINVAL)
+		return err >= 0 && aux->nospec_result;
+	aux->nospec = 1;
+	aux->alu_state = 0;
+	return true;
 }
 
 int sanitize_path(struct verify_env *env, const struct insn *insn, s32 next, s32 cur)
@@ -60,9 +72,11 @@ static int refuse(struct verify_env *env, const struct insn *insn, int why,
 		return verify_refuse(env, REASON_SPECULATION,
 			"R%d tried to %s beyond pointer bounds, %s\n", insn->dst, op, suffix);
 	default:
-		return verify_refuse(env, REASON_SPECULATION,
+		(void)verify_refuse(env, REASON_SPECULATION,
 			"R%d could not be pushed for speculative verification, %s\n", insn->dst,
 			suffix);
+		/* no barrier helps against that, see sanitize_stops() */
+		return env->kernel >= KERNEL(6, 16) ? -ENOMEM : env->verdict.err;
 	}
 }
 

@@ -158,7 +158,7 @@ static void check_bypass(
 		leaks = kind != SLOT_MISC && kind != SLOT_ZERO;
 	}
 	if (leaks)
-		cur_aux(env)->nospec = 1;
+		cur_aux(env)->nospec_result = 1;
 }
 
 static int write_bytes(
