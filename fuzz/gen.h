@@ -169,8 +169,10 @@ static inline u8 gen_number(struct gen *g)
 {
 	u8 reg = gen_find(g, GEN_NUMBER);
 
-	if (reg != 255)
+	if (reg != 255) {
+		g->is_random |= !gen_is_number(g, reg); /* an address in a number's place */
 		return reg;
+	}
 	reg = gen_target(g);
 	gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, gen_imm(g));
 	gen_set(g, reg, GEN_NUMBER);
