@@ -122,14 +122,15 @@ static bool can_be_preloaded(const char *path)
 	return has_interpreter;
 }
 
+/* After the user's own, so that those see what the program calls before the door answers it. */
 static void preload(const char *library)
 {
 	const char *old = getenv("LD_PRELOAD");
 	struct strbuf list = {0};
 
-	strbuf_puts(&list, library);
 	if (old && *old)
-		strbuf_printf(&list, ":%s", old);
+		strbuf_printf(&list, "%s:", old);
+	strbuf_puts(&list, library);
 	setenv("LD_PRELOAD", strbuf_cstr(&list), 1);
 	strbuf_release(&list);
 }
