@@ -52,7 +52,7 @@ LDLIBS   += -lpthread
 src_of = $(foreach d,$(1),$(filter-out %_test.c,$(wildcard src/$(d)/*.c)))
 CORE_SRC := $(call src_of,$(CORE_DIRS))
 # What replaces functions of libc: in the command and the preloaded library, never in a test.
-DOOR_SRC := src/client/door.c src/client/door_files.c
+DOOR_SRC := src/client/door.c src/client/door_files.c src/client/door_caps.c
 TOOL_SRC := $(filter-out src/client/preload.c $(DOOR_SRC),$(call src_of,$(TOOL_DIRS)))
 CORE_OBJ := $(CORE_SRC:%.c=$(OBJ)/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(OBJ)/%.o)

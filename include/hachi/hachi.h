@@ -53,6 +53,9 @@ struct hachi_opts {
 HACHI_API int hachi_new(const struct hachi_opts *opts, struct hachi **ret_h); /* opts may be NULL */
 HACHI_API void hachi_free(struct hachi *h); /* detaches and frees all; closes its descriptors */
 HACHI_API const char *hachi_version(void);
+/* What the loader may do from now on, enum hachi_caps; what is loaded stays. */
+HACHI_API uint32_t hachi_caps(const struct hachi *h);
+HACHI_API void hachi_set_caps(struct hachi *h, uint32_t caps);
 
 /* ---- the system calls -------------------------------------------------------------------- */
 

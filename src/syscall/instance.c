@@ -126,6 +126,16 @@ void hachi_free(struct hachi *h)
 	mem_free(h);
 }
 
+uint32_t hachi_caps(const struct hachi *h)
+{
+	return __atomic_load_n(&h->caps, __ATOMIC_RELAXED);
+}
+
+void hachi_set_caps(struct hachi *h, uint32_t caps)
+{
+	__atomic_store_n(&h->caps, caps & HACHI_CAPS_ALL, __ATOMIC_RELAXED);
+}
+
 const char *hachi_version(void)
 {
 	return HACHI_VERSION;

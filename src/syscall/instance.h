@@ -75,7 +75,7 @@ struct call {
 
 static inline bool hachi_has_cap(const struct hachi *h, u32 cap)
 {
-	return h->caps & (cap | CAP_NEEDED_SYS_ADMIN);
+	return hachi_caps(h) & (cap | CAP_NEEDED_SYS_ADMIN);
 }
 
 /* Object and program names: letters, digits, '_' and '.'; -EINVAL. */

@@ -278,7 +278,7 @@ static int check_attr(struct hachi *h, const struct attr_map_create *attr,
 		.extra = attr->map_extra,
 		.ifindex = attr->map_ifindex,
 		.numa_node = attr->numa_node,
-		.caps = h->caps,
+		.caps = hachi_caps(h),
 	};
 	err = (*ret_ops)->check ? (*ret_ops)->check(ret_params) : 0;
 	if (err)

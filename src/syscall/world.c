@@ -155,7 +155,7 @@ void load_world_init(struct load_world *lw, struct hachi *h, struct arena *arena
 	lw->world = (struct verify_world){
 		.ops = &world_ops,
 		.kernel = h->kernel,
-		.caps = h->caps,
+		.caps = hachi_caps(h),
 	};
 }
 

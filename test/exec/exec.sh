@@ -13,19 +13,18 @@ fi
 arch=$(uname -m)
 "$CLANG" -g -O2 -target bpf -I"/usr/include/$arch-linux-gnu" -c test/exec/objects.bpf.c \
 	-o "$tmp/objects.bpf.o" || exit 1
-for program in maps objects; do
+for program in maps objects may_bpf caps; do
 	cc -O1 -w -o "$tmp/$program" "test/exec/$program.c" -lbpf || exit 1
 done
 
 # Without sanitizers of ours in a program that has none of its own.
 preload_env=
-case $(file -L "$HACHI_BUILD/libhachi-preload.so" 2>/dev/null) in *) ;; esac
 if nm -D "$HACHI_BUILD/libhachi-preload.so" 2>/dev/null | grep -q __asan_init; then
 	preload_env="LD_PRELOAD=$(cc -print-file-name=libasan.so)"
 fi
 
 may_use_kernel() {
-	"$tmp/maps" 2>/dev/null | head -n 1 | grep -q '^update batch: 0'
+	"$tmp/may_bpf"
 }
 
 compare() { # name, command...
@@ -53,6 +52,7 @@ compare() { # name, command...
 }
 
 compare "maps" "$tmp/maps"
+compare "what a loader may do" "$tmp/caps"
 compare "an object" "$tmp/objects" "$tmp/objects.bpf.o"
 
 # As an ordinary user, to whom the kernel would say no.
