@@ -212,42 +212,6 @@ static int read_debug_info(struct load *l)
 	return err;
 }
 
-/* Arguments of global functions that are tagged as pointers to kernel types. */
-static bool has_argument_tags(const struct btf *btf)
-{
-	u32 size;
-	const void *data = btype_data(btf, &size);
-
-	return memmem(data, size, "arg:", 4) != NULL;
-}
-
-/* Whether the verdict can depend on the kernel's BTF: reading it takes longer than most loads. */
-static bool needs_vmlinux(const struct verify_input *in)
-{
-	for (u32 i = 0; i < in->insn_count; i++) {
-		const struct insn *insn = &in->insns[i];
-		const struct helper_spec *spec;
-
-		if (insn->op == (BPF_LD | BPF_IMM | BPF_DW)) {
-			if (insn->src == BPF_PSEUDO_BTF_ID)
-				return true;
-			i++;
-			continue;
-		}
-		if (insn->op != (BPF_JMP | BPF_CALL))
-			continue;
-		if (insn->src == BPF_PSEUDO_KFUNC_CALL)
-			return true;
-		spec = insn->src ? NULL : helper_spec_by_id((u32)insn->imm);
-		if (spec && (spec->ret_btf || (spec->ret & RET_TYPE_MASK) >= RET_MEM_OR_BTF_ID))
-			return true;
-		for (u32 a = 0; spec && a < 5; a++)
-			if (spec->arg_btf[a])
-				return true;
-	}
-	return in->func_info_count > 1 && in->btf && has_argument_tags(in->btf);
-}
-
 static int bind_fd_array(struct load *l)
 {
 	s32 fd;
@@ -302,8 +266,6 @@ static int verify_and_build(struct load *l, struct prog **ret_prog)
 			INSNS_MAX);
 		return err;
 	}
-	if (l->attach_btf || needs_vmlinux(&l->args.in))
-		l->world.world.vmlinux = hachi_vmlinux(h);
 	l->args.in.attach_btf = l->attach_btf ? l->attach_btf->btf
 		: l->attach_prog	      ? l->attach_prog->btf
 					      : NULL;

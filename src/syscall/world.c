@@ -139,11 +139,17 @@ static const struct btf *world_btf(const struct verify_world *w, s32 number)
 	return object->btf;
 }
 
+static const struct btf *world_vmlinux(const struct verify_world *w)
+{
+	return hachi_vmlinux(load_of(w)->h);
+}
+
 static const struct verify_world_ops world_ops = {
 	.map = world_map,
 	.map_read = world_map_read,
 	.custom_helper = world_custom_helper,
 	.btf = world_btf,
+	.vmlinux = world_vmlinux,
 };
 
 void load_world_init(struct load_world *lw, struct hachi *h, struct arena *arena, u64 fd_array)

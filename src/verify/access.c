@@ -403,7 +403,7 @@ static int ask_ctx(struct verify_env *env, s32 off, u32 size, bool is_write, boo
 		return -EACCES;
 	ret->type = ctx_reg_type(answer.kind);
 	if (answer.kind == CTX_BTF_ID_TRUSTED) {
-		const struct btf *kernel = env->world->vmlinux;
+		const struct btf *kernel = kernel_btf(env);
 		int id = kernel ? btype_find(kernel, answer.field->btf, BTF_KIND_STRUCT) : -ENOENT;
 
 		if (id <= 0)

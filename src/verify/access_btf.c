@@ -179,7 +179,7 @@ static const char *map_struct_name(u32 type)
 int access_map_object(
 	struct verify_env *env, u32 regno, s32 off, u32 size, bool is_write, s32 value_regno)
 {
-	const struct btf *kernel = env->world->vmlinux;
+	const struct btf *kernel = kernel_btf(env);
 	struct btype_access a = {0};
 	const char *name = map_struct_name(cur_reg(env, regno)->map->type);
 	int id;

@@ -85,7 +85,7 @@ static int check_btf_type(
 	struct verify_env *env, u32 regno, u32 arg, u32 btf_id, const struct call_meta *meta)
 {
 	const struct reg *reg = cur_reg(env, regno);
-	const struct btf *kernel = env->world->vmlinux;
+	const struct btf *kernel = kernel_btf(env);
 	bool strict = arg & ARG_RELEASE && meta->func != BPF_FUNC_sk_release;
 
 	if (reg->type & REG_ALLOC)
@@ -114,9 +114,9 @@ static u32 wanted_btf_id(struct verify_env *env, u32 index, u32 arg, const struc
 
 	if (arg_kind(arg) == ARG_BTF_ID_SOCK_COMMON && !name)
 		name = "sock_common";
-	if (!name || !env->world->vmlinux)
+	if (!name || !kernel_btf(env))
 		return 0;
-	id = btype_find(env->world->vmlinux, name, BTF_KIND_STRUCT);
+	id = btype_find(kernel_btf(env), name, BTF_KIND_STRUCT);
 	return id > 0 ? (u32)id : 0;
 }
 

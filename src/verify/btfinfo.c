@@ -302,7 +302,7 @@ static int check_tagged_ctx(struct arg_ctx *c, const struct btf_type *ptr)
 static int trusted_arg(struct arg_ctx *c, const struct btf_type *ptr, struct subprog_arg *ret)
 {
 	const struct btf_type *t = btype_skip_mods(c->btf, ptr->type, NULL);
-	const struct btf *kernel = c->env->world->vmlinux;
+	const struct btf *kernel = kernel_btf(c->env);
 	const char *name = t ? btype_name_of(c->btf, t) : "";
 	const char *flavor = strstr(name, "___");
 	char plain[128];

@@ -250,7 +250,7 @@ static u32 ret_flags(u32 ret)
 
 static int set_typed_result(struct verify_env *env, struct reg *r0, const struct call_meta *meta)
 {
-	const struct btf *kernel = env->world->vmlinux;
+	const struct btf *kernel = kernel_btf(env);
 	int id;
 
 	if (meta->func == BPF_FUNC_kptr_xchg) {

@@ -92,7 +92,7 @@ static int timer_fires(struct verify_env *env, struct frame *caller, struct fram
 /* long cb(task, vma, ctx) */
 static int found_vma(struct verify_env *env, struct frame *caller, struct frame *callee, u32 insn)
 {
-	const struct btf *kernel = env->world->vmlinux;
+	const struct btf *kernel = kernel_btf(env);
 	int vma = kernel ? btype_find(kernel, "vm_area_struct", BTF_KIND_STRUCT) : -ENOENT;
 
 	(void)insn;

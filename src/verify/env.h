@@ -313,6 +313,13 @@ static inline void mark_invalid(const struct verify_env *env, struct reg *r)
 		mark_not_init(env, r);
 }
 
+static inline const struct btf *kernel_btf(const struct verify_env *env)
+{
+	const struct verify_world *w = env->world;
+
+	return w->ops->vmlinux ? w->ops->vmlinux(w) : NULL;
+}
+
 static inline bool has_cap(const struct verify_env *env, u32 cap)
 {
 	return env->world->caps & (cap | CAP_NEEDED_SYS_ADMIN);

@@ -397,7 +397,7 @@ static int set_global_args(struct verify_env *env, u32 subprog)
 			break;
 		case ARG_BTF_ID:
 			mark_pointer(r, REG_BTF | null | (arg->trusted ? REG_TRUSTED : 0u));
-			r->btf = env->world->vmlinux;
+			r->btf = kernel_btf(env);
 			r->btf_id = arg->btf_id;
 			r->id = ++env->id_gen;
 			break;

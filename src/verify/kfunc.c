@@ -11,7 +11,7 @@
 
 static const struct btf *kfunc_btf(const struct verify_env *env, const struct insn *insn)
 {
-	return insn->off ? NULL : env->world->vmlinux;
+	return insn->off ? NULL : kernel_btf(env);
 }
 
 /* In the table, and none of those that handle objects of the program's own types or never return.
@@ -31,7 +31,7 @@ static bool is_modelled(const char *name)
 
 int kfunc_add(struct verify_env *env, const struct insn *insn)
 {
-	const struct btf *btf = env->world->vmlinux;
+	const struct btf *btf = kernel_btf(env);
 	const struct btf_type *t;
 
 	if (!btf)

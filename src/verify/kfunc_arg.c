@@ -116,8 +116,8 @@ int kfunc_kernel_ctx(const struct verify_env *env)
 
 	for (u32 i = 0; i < ARRAY_SIZE(pairs); i++)
 		if (strcmp(pairs[i].ctx, ctx) == 0)
-			return env->world->vmlinux
-				? btype_find(env->world->vmlinux, pairs[i].kernel, BTF_KIND_STRUCT)
+			return kernel_btf(env)
+				? btype_find(kernel_btf(env), pairs[i].kernel, BTF_KIND_STRUCT)
 				: -ENOENT;
 	return -ENOENT;
 }
@@ -287,7 +287,7 @@ static int check_btf(struct verify_env *env, struct kfunc_call *call, const stru
 			p->index, reg_type_text(reg->type, text),
 			reg_type_text(reg_kind(reg->type) | (reg_flags(reg->type) & safe), want));
 	if (reg_kind(reg->type) != REG_BTF) {
-		btf = env->world->vmlinux;
+		btf = kernel_btf(env);
 		found = btype_find(btf, kind, BTF_KIND_STRUCT);
 		if (found <= 0)
 			return verify_refuse(

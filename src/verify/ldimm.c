@@ -21,7 +21,7 @@ static bool is_percpu(const struct btf *btf, u32 var)
 int ldimm_resolve_btf(struct verify_env *env, u32 i)
 {
 	const struct insn *insn = &env->insns[i];
-	const struct btf *btf = env->world->vmlinux;
+	const struct btf *btf = kernel_btf(env);
 	struct insn_aux *aux = &env->aux[i];
 	u32 id = (u32)insn->imm, type_id;
 	const struct btf_type *t, *target;

@@ -256,7 +256,7 @@ static const char *call_name(void *ctx, const struct insn *insn, char *buf, size
 	(void)size;
 	if (!insn_is_call_kfunc(insn))
 		return NULL;
-	btf = env->world->vmlinux;
+	btf = kernel_btf(env);
 	if (insn->off)
 		btf = env->world->ops->btf ? env->world->ops->btf(env->world, insn->off) : NULL;
 	return btf && btype_by_id(btf, (u32)insn->imm) ? btype_name(btf, (u32)insn->imm)

@@ -127,7 +127,7 @@ static int emit_kfunc(struct rewriter *w, struct insn insn, u32 i)
 {
 	struct verify_env *env = w->env;
 	struct verify_output *out = env->out;
-	const char *name = btype_name(env->world->vmlinux, (u32)insn.imm);
+	const char *name = btype_name(kernel_btf(env), (u32)insn.imm);
 	u32 n;
 
 	for (n = 0; n < out->kfunc_count && strcmp(out->kfuncs[n], name) != 0; n++)

@@ -46,14 +46,15 @@ struct verify_world_ops {
 		u32 size, u64 *ret_value);
 	/* A helper that an embedder registered (ids >= 0x10000); NULL = none. */
 	const struct helper_spec *(*custom_helper)(const struct verify_world *w, u32 id);
-	/* BTF of descriptor number (module BTF of a kfunc, pseudo BTF id); NULL = vmlinux. */
+	/* BTF of descriptor number (module BTF of a kfunc, pseudo BTF id); NULL = none. */
 	const struct btf *(*btf)(const struct verify_world *w, s32 number);
+	/* The kernel's BTF, NULL = none; asked only where a verdict hangs on it: it is large. */
+	const struct btf *(*vmlinux)(const struct verify_world *w);
 };
 
 struct verify_world {
 	const struct verify_world_ops *ops;
 	void *priv;
-	const struct btf *vmlinux; /* NULL where the machine has none */
 	const struct kernel_profile *kernel;
 	u32 caps; /* enum spec_caps bits of the loader */
 };
