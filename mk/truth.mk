@@ -9,16 +9,19 @@ TRUTH_JOBS ?= 2
 
 .PHONY: truth truth-objects
 truth: $(B)/truth
-	$(B)/truth --jobs $(TRUTH_JOBS) $(TRUTH_ARGS) $(TRUTH_DIR)/obj/verifier_*.o
+	$(B)/truth --kernel 6.12 --jobs $(TRUTH_JOBS) $(TRUTH_ARGS) $(TRUTH_DIR)/obj/verifier_*.o
 
 truth-objects:
 	HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) tools/truth/objects.sh
 
-$(TRUTH_DIR)/lib/libbpf.a $(TRUTH_DIR)/obj/.done:
-	HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) tools/truth/objects.sh
+.PHONY: truth-verifier
+truth-verifier:
+	@HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) tools/truth/objects.sh verifier_ >/dev/null
+
+$(TRUTH_DIR)/lib/libbpf.a: | truth-verifier
 
 # With the source's own libbpf: Debian's is older than the tests.
-$(B)/truth: $(TRUTH_SRC) $(wildcard tools/truth/*.h) $(TRUTH_DIR)/lib/libbpf.a $(TRUTH_DIR)/obj/.done $(B)/libcore.a
+$(B)/truth: $(TRUTH_SRC) $(wildcard tools/truth/*.h) $(TRUTH_DIR)/lib/libbpf.a $(B)/libcore.a | truth-verifier
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -I$(TRUTH_DIR)/include -Itools/truth $(LDFLAGS) -o $@ \
 		$(TRUTH_SRC) $(B)/libcore.a $(TRUTH_DIR)/lib/libbpf.a -lelf -lz $(LDLIBS)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The kernel's own BPF selftests as object files, outside the tree, for tools/truth/truth.c.
 #
-#   tools/truth/objects.sh           builds what is missing, prints the folder they are in
+#   tools/truth/objects.sh [PREFIX]  builds what is missing (of the tests so named), prints the
+#                                    folder they are in
 #
 # Source: $LINUX_SOURCE (an unpacked tree), else Debian's linux-source-6.12 (installed, or fetched
 # with apt-get download). Result: $HACHI_TRUTH_DIR, else ${XDG_CACHE_HOME:-~/.cache}/hachi/truth:
@@ -9,6 +10,7 @@
 #   obj/*.log     what clang said of the others
 set -eu
 
+prefix=${1:-}
 dir=${HACHI_TRUTH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/hachi/truth}
 clang=${CLANG:-clang-19}
 jobs=${JOBS:-$(nproc)}
@@ -94,10 +96,10 @@ compile() {
 	fi
 SH
 }
-if [ ! -e "$dir/obj/.done" ]; then
-	say "compiling progs/*.c"
-	ls "$tests"/progs/*.c | xargs -P "$jobs" -n1 sh -c "$(compile)" sh
-	touch "$dir/obj/.done"
+if [ ! -e "$dir/obj/.done" ] && [ ! -e "$dir/obj/.done-$prefix" ]; then
+	say "compiling progs/$prefix*.c"
+	ls "$tests"/progs/"$prefix"*.c | xargs -P "$jobs" -n1 sh -c "$(compile)" sh
+	touch "$dir/obj/.done${prefix:+-$prefix}"
 	say "$(ls "$dir"/obj/*.o | wc -l) objects, $(ls "$dir"/obj/*.log 2>/dev/null | wc -l) do not compile"
 fi
 echo "$dir"
