@@ -98,6 +98,17 @@ static const struct insn_desc *find_row(const struct insn *insn, bool is_any)
 	return NULL;
 }
 
+u16 insn_op_since(u8 op)
+{
+	struct op_range range = op_ranges[op];
+	u16 since = 0xffff;
+
+	for (u16 kind = range.first; kind < INSN_KIND_COUNT && kind <= range.last; kind++)
+		if (insn_descs[kind].op == op && insn_descs[kind].scope == INSN_SCOPE_UAPI)
+			since = MIN(since, insn_descs[kind].since);
+	return since;
+}
+
 static bool has_uapi_row(u8 op)
 {
 	struct op_range range = op_ranges[op];

@@ -213,6 +213,9 @@ struct insn_desc {
 
 extern const struct insn_desc insn_descs[INSN_KIND_COUNT];
 
+/* The kernel that first knew any form of the opcode, INSN_KV(); 0xffff = none does. */
+u16 insn_op_since(u8 op);
+
 static inline const struct insn_desc *insn_desc(enum insn_kind kind)
 {
 	return &insn_descs[kind];

@@ -218,11 +218,24 @@ static int step_wide(struct verify_env *env, const struct insn *insn)
 	return STEP_NEXT;
 }
 
-static int refuse_shape(struct verify_env *env, const struct insn_decoded *d)
+/* A form that is newer than the kernel, of an opcode that it knows. */
+static enum insn_error error_of_new(const struct insn *insn)
+{
+	switch (BPF_CLASS(insn->op)) {
+	case BPF_STX: return INSN_ERROR_ATOMIC_OPERATION;
+	case BPF_ALU:
+	case BPF_ALU64:
+		return BPF_OP(insn->op) == BPF_MOV ? INSN_ERROR_MOV_RESERVED
+						   : INSN_ERROR_ALU_RESERVED;
+	default: return INSN_ERROR_UNKNOWN_OPCODE;
+	}
+}
+
+static int refuse_shape(struct verify_env *env, enum insn_error error)
 {
 	char text[160];
 
-	insn_error_text(d->error, &env->insns[env->insn], text, sizeof(text));
+	insn_error_text(error, &env->insns[env->insn], text, sizeof(text));
 	return verify_refuse(env, REASON_SHAPE, "%s\n", text);
 }
 
@@ -233,9 +246,9 @@ static int step(struct verify_env *env)
 	int err;
 
 	if (unlikely(d->error != INSN_OK))
-		return refuse_shape(env, d);
+		return refuse_shape(env, d->error);
 	if (unlikely(d->desc->since > env->kernel))
-		return verify_refuse(env, REASON_SHAPE, "unknown opcode %02x\n", insn->op);
+		return refuse_shape(env, error_of_new(insn));
 	switch (BPF_CLASS(insn->op)) {
 	case BPF_ALU:
 	case BPF_ALU64: err = alu_check(env, insn); break;

@@ -130,6 +130,8 @@ int shape_check(struct verify_env *env)
 			insn_error_text(error, insn, text, sizeof(text));
 			return verify_refuse(env, REASON_SHAPE, "%s\n", text);
 		}
+		if (insn_op_since(insn->op) > env->kernel)
+			return verify_refuse(env, REASON_SHAPE, "unknown opcode %02x\n", insn->op);
 		(void)insn_decode(insn, env->insn_count - i, &env->decoded[i]);
 		if (!insn_is_ld_imm64(insn))
 			continue;

@@ -219,7 +219,9 @@ static int write_fixed(
 	bool is_aligned = off % SLOT_SIZE == 0;
 	int err;
 
-	if (!env->allow_ptr_leaks && slot_is_spill(s) && !slot_is_scalar(s) && size != SLOT_SIZE)
+	/* before 6.12 of numbers too */
+	if (!env->allow_ptr_leaks && slot_is_spill(s) && size != SLOT_SIZE &&
+		(!slot_is_scalar(s) || env->kernel < KERNEL(6, 12)))
 		return verify_refuse(env, REASON_STACK_POINTER_PART,
 			"attempt to corrupt spilled pointer on stack\n");
 	check_bypass(env, s, off, size, value);
