@@ -50,6 +50,7 @@ struct gen {
 	size_t data_len;
 	u64 seed; /* used when data is at its end; 0 = zeroes then */
 	u32 prog_type;
+	bool is_old;	      /* no instruction that came with Linux 6.6 or later */
 	bool is_wild;	      /* more mistakes */
 	bool has_short_loops; /* paths that are only guessed double with every turn */
 
@@ -240,7 +241,8 @@ static inline void gen_move(struct gen *g)
 	case 1:
 		if (!gen_is_number(g, src))
 			break;
-		gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_X, dst, src, (s16)(8 << gen_below(g, 3)), 0);
+		gen_emit(g, BPF_ALU64 | BPF_MOV | BPF_X, dst, src,
+			(s16)(g->is_old ? 0 : 8 << gen_below(g, 3)), 0);
 		gen_set(g, dst, GEN_NUMBER);
 		return;
 	case 2:
@@ -252,7 +254,9 @@ static inline void gen_move(struct gen *g)
 	case 3:
 		if (!gen_is_number(g, src))
 			break;
-		gen_emit(g, gen_below(g, 2) ? BPF_ALU64 | BPF_END : BPF_ALU | BPF_END | BPF_TO_BE,
+		gen_emit(g,
+			gen_below(g, 2) && !g->is_old ? BPF_ALU64 | BPF_END
+						      : BPF_ALU | BPF_END | BPF_TO_BE,
 			src, 0, 0, 16 << gen_below(g, 3));
 		gen_set(g, src, GEN_NUMBER);
 		return;
@@ -323,7 +327,9 @@ static inline void gen_stack(struct gen *g)
 		reg = gen_target(g);
 		code = gen_size_code(g, &size);
 		gen_emit(g,
-			BPF_LDX | code | (size < 8 && gen_one_in(g, 3) ? 0x80 /* sign */ : BPF_MEM),
+			BPF_LDX | code |
+				(size < 8 && gen_one_in(g, 3) && !g->is_old ? 0x80 /* sign */
+									    : BPF_MEM),
 			reg, 10, (s16)(-8 * (s16)slot - 8 + (s16)(size * gen_below(g, 8 / size))),
 			0);
 		gen_set(g, reg, GEN_NUMBER);
@@ -479,8 +485,10 @@ static inline void gen_memory(struct gen *g)
 		reg = gen_target(g);
 		if (g->kind[reg] == GEN_RECORD)
 			return;
-		gen_emit(g, BPF_LDX | code | (size < 8 && gen_one_in(g, 4) ? 0x80 : BPF_MEM), reg,
-			ptr, off, 0);
+		gen_emit(g,
+			BPF_LDX | code |
+				(size < 8 && gen_one_in(g, 4) && !g->is_old ? 0x80 : BPF_MEM),
+			reg, ptr, off, 0);
 		gen_set(g, reg, GEN_NUMBER);
 		return;
 	}
@@ -676,7 +684,7 @@ static inline void gen_loop(struct gen *g)
 	u32 top, steps = 1 + gen_below(g, 3), i,
 		 turns = 1 + gen_below(g, gen_one_in(g, 8) ? 20 : 5);
 	u8 counter = (u8)(7 + gen_below(g, 3));
-	bool is_may_goto = !g->depth && gen_one_in(g, 6);
+	bool is_may_goto = !g->depth && gen_one_in(g, 6) && !g->is_old;
 
 	if (g->depth >= 1 || g->kind[counter] == GEN_RECORD)
 		return;

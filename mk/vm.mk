@@ -5,7 +5,7 @@
 KERNELS ?= 6.1 6.12
 
 .PHONY: vm-check
-vm-check: $(B)/hachi $(B)/vm-check.sh
+vm-check: $(B)/hachi $(B)/test/test/unit/verdict_test $(B)/vm-check.sh
 	HACHI_TEST_TIMEOUT=1800 tools/run-tests.sh $(B)/vm-check.sh
 	$(if $(filter 1,$(UPDATE)),$(MAKE) --no-print-directory tables)
 

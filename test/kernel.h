@@ -66,6 +66,17 @@ static inline u16 kernel_version(void)
 	return major << 8 | minor;
 }
 
+/* The rules that we have for the running kernel: of its version, or the nearest older one. */
+static inline const char *kernel_rules(void)
+{
+	u16 version = kernel_version();
+
+	return version >= 0x612	   ? "6.18"
+		: version >= 0x60c ? "6.12"
+		: version >= 0x601 ? "6.1"
+				   : "5.15";
+}
+
 static inline void kernel_or_skip(void)
 {
 	struct bpf_insn insns[] = {

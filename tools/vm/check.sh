@@ -81,6 +81,7 @@ make_root() {
 	done
 	cc -O1 -o "$work/root/bin/hachi-trigger" test/kernel/trigger.c
 	add_binary "$work/root/bin/hachi-trigger" tmp
+	add_binary "$build/test/test/unit/verdict_test" bin
 	compile_objects
 	cp tools/vm/init "$work/root/init"
 	cp test/cli/lib.sh "$work/root/lib.sh"
@@ -122,7 +123,7 @@ missing_of() {
 boot() {
 	timeout "$limit" qemu-system-x86_64 -accel tcg -cpu max -m 768 -smp 1 -nodefaults -no-reboot \
 		-display none -serial stdio -kernel "$work/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr" </dev/null |
+		-append "console=ttyS0 quiet panic=-1 nokaslr" </dev/null |
 		tr -d '\r' >"$work/serial" || true
 }
 
