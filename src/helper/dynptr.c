@@ -22,6 +22,11 @@ void helper_dynptr_set_null(struct helper_dynptr *d)
 	memset(d, 0, sizeof(*d));
 }
 
+void helper_dynptr_set_readonly(struct helper_dynptr *d)
+{
+	d->bits |= RDONLY_BIT;
+}
+
 u32 helper_dynptr_length(const struct helper_dynptr *d)
 {
 	return d->bits & SIZE_MASK;

@@ -518,6 +518,14 @@ TEST(slices_and_adjusted_dynptrs_stay_inside)
 	/* the packet may have shrunk since */
 	skb.len = 15;
 	CHECK_EQ(KCALL("bpf_dynptr_slice", P(&copy), 0, 0, 10, 0), 0);
+	skb.len = 40;
+	CHECK_EQ(KCALL("bpf_dynptr_from_skb_rdonly", P(&skb), 1, P(&d), 0, 0), (u64)-EINVAL);
+	CHECK_EQ(KCALL("bpf_dynptr_from_skb_rdonly", P(&skb), 0, P(&d), 0, 0), 0);
+	CHECK_EQ(KCALL("bpf_dynptr_is_rdonly", P(&d), 0, 0, 0, 0), 1);
+	CHECK_EQ(KCALL("bpf_dynptr_slice", P(&d), 2, 0, 38, 0), P(packet + 2));
+	CHECK_EQ(KCALL("bpf_dynptr_slice_rdwr", P(&d), 2, 0, 38, 0), 0);
+	CHECK_EQ(call(BPF_FUNC_dynptr_write, &run, P(&d), 0, P("x"), 1, 0), (u64)-EINVAL);
+	CHECK_EQ(packet[0], '0');
 	CHECK_EQ(KCALL("bpf_throw", 42, 0, 0, 0, 0), 0);
 	CHECK_EQ(run.fault, RUN_THROWN);
 	CHECK_EQ(run.thrown, 42);

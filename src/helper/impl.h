@@ -74,6 +74,7 @@ enum helper_dynptr_type { DYNPTR_LOCAL = 1, DYNPTR_RINGBUF, DYNPTR_SKB, DYNPTR_X
 void helper_dynptr_init(
 	struct helper_dynptr *d, void *data, enum helper_dynptr_type type, u32 offset, u32 size);
 void helper_dynptr_set_null(struct helper_dynptr *d);
+void helper_dynptr_set_readonly(struct helper_dynptr *d);
 u32 helper_dynptr_length(const struct helper_dynptr *d);
 bool helper_dynptr_is_readonly(const struct helper_dynptr *d);
 /* Where len bytes at offset are, NULL: not inside, or not of a kind that we know. */

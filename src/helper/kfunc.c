@@ -63,6 +63,16 @@ HELPER_FN(dynptr_from_skb)
 	return 0;
 }
 
+/* What the verifier calls where the program's type may not write into packets. */
+HELPER_FN(dynptr_from_skb_rdonly)
+{
+	u64 ret = helper_dynptr_from_skb(r1, r2, r3, r4, r5, run);
+
+	if (!ret)
+		helper_dynptr_set_readonly(helper_ptr(r3));
+	return ret;
+}
+
 HELPER_FN(dynptr_from_xdp)
 {
 	struct helper_dynptr *d = helper_ptr(r3);

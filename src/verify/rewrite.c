@@ -130,6 +130,9 @@ static int emit_kfunc(struct rewriter *w, struct insn insn, u32 i)
 	const char *name = btype_name(kernel_btf(env), (u32)insn.imm);
 	u32 n;
 
+	/* who may not write into packets gets them read-only this way too */
+	if (strcmp(name, "bpf_dynptr_from_skb") == 0 && !access_may_packet(env, NULL, true))
+		name = "bpf_dynptr_from_skb_rdonly";
 	for (n = 0; n < out->kfunc_count && strcmp(out->kfuncs[n], name) != 0; n++)
 		;
 	if (n == out->kfunc_count) {
