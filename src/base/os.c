@@ -625,6 +625,19 @@ long os_mmap(void *addr, u64 size, int prot, int flags, int fd, s64 offset)
 	return RAW_MMAP(addr, size, prot, flags, fd, offset);
 }
 
+long os_mmap_readonly(void *addr, u64 size, int prot, int flags, int fd, s64 offset)
+{
+	char path[64];
+	long own, ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = RAW6(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	ret = os_mmap(addr, size, prot, flags, own < 0 ? fd : (int)own, offset);
+	if (own >= 0)
+		os_close((int)own);
+	return ret;
+}
+
 int os_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
 	return (int)RAW6(SYS_epoll_ctl, epfd, op, fd, event, 0, 0);

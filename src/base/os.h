@@ -50,6 +50,8 @@ int os_map_private_at(u64 size, void *addr);
 int os_map_reserve(u64 size, void **ret_addr); /* addresses only: no access, no memory */
 /* mmap() as it is: the address, or a value for which OS_IS_ERR holds. */
 long os_mmap(void *addr, u64 size, int prot, int flags, int fd, s64 offset);
+/* The same, for reading; what is mapped so can never be made writable. */
+long os_mmap_readonly(void *addr, u64 size, int prot, int flags, int fd, s64 offset);
 #define OS_IS_ERR(ret) ((ret) < 0 && (ret) > -4096)
 struct epoll_event;
 int os_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);

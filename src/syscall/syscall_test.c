@@ -286,6 +286,10 @@ TEST(an_array_that_is_mapped_shows_its_elements_and_cannot_be_frozen_meanwhile)
 	CHECK_EQ(hachi_bpf(h, BPF_MAP_FREEZE, &attr, sizeof(attr)), 0);
 	CHECK_EQ(hachi_mmap(h, NULL, 4096, PROT_WRITE, MAP_SHARED, (int)fd, 0), -EPERM);
 	CHECK_EQ(hachi_mmap(h, NULL, 8192, PROT_READ, MAP_SHARED, (int)fd, 0), -EINVAL);
+	p = (void *)hachi_mmap(h, NULL, 4096, PROT_READ, MAP_SHARED, (int)fd, 0);
+	REQUIRE((long)p > 0);
+	CHECK_EQ(mprotect(p, 4096, PROT_READ | PROT_WRITE), -1);
+	munmap(p, 4096);
 	fd = map_create(h, BPF_MAP_TYPE_HASH, 4, 8, 4, 0);
 	CHECK_EQ(hachi_mmap(h, NULL, 4096, PROT_READ, MAP_SHARED, (int)fd, 0), -524);
 	hachi_free(h);

@@ -211,7 +211,8 @@ static long map_the_map(struct hachi *h, const struct desc_ref *ref, void *addr,
 	pthread_mutex_lock(&table->lock);
 	ret = err ? err : is_write ? vec_reserve(&table->mappings, 1) : 0;
 	if (!ret)
-		ret = os_mmap(addr, len, prot, flags, fd, off);
+		ret = is_write ? os_mmap(addr, len, prot, flags, fd, off)
+			       : os_mmap_readonly(addr, len, prot, flags, fd, off);
 	if (!OS_IS_ERR(ret) && is_write) {
 		map_ref(map);
 		table->mappings.data[table->mappings.len++] =
