@@ -58,6 +58,7 @@ int event_new(struct hook_set *set, const struct event_args *args, struct event 
 	if (!event)
 		return -ENOMEM;
 	event->refs = 1;
+	event->id = __atomic_add_fetch(&set->last_event, 1, __ATOMIC_RELAXED);
 	event->attr = args->attr;
 	event->set = set;
 	event->fd = event->event_fd = -1;

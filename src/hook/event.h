@@ -18,6 +18,7 @@ struct event_ring; /* hook/event_ring.c */
 
 struct event {
 	u32 refs; /* atomic */
+	u64 id;
 	struct perf_event_attr attr;
 	struct hachi_attachment place; /* what an attachment of it says; target is owned */
 	bool can_attach;	       /* a program makes sense here */

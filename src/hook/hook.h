@@ -31,6 +31,7 @@ struct hook_set {
 	struct idmap by_id;
 	u32 last_id;
 	u64 generation; /* atomic */
+	u64 last_event; /* atomic */
 };
 
 void hook_set_init(struct hook_set *set);

@@ -130,15 +130,19 @@ long cmd_task_fd_query(struct call *call)
 		err = answer(call, link->prog->id, BPF_FD_TYPE_RAW_TRACEPOINT, link->name, 0);
 	} else if (ref.kind == HACHI_FD_PERF) {
 		struct event *event = ref.object;
+		const char *slash = strrchr(event->place.target, '/');
+		const char *name = slash && event->place.kind == HACHI_ATTACH_TRACEPOINT
+			? slash + 1
+			: event->place.target;
 		struct prog *prog = event->prog;
 		int type = event_type(event);
 
 		if (!prog)
 			err = -ENOENT;
 		else
-			err = type < 0 ? type
-				       : answer(call, prog->id, (u32)type, event->place.target,
-						 event->place.offset);
+			err = type < 0
+				? type
+				: answer(call, prog->id, (u32)type, name, event->place.offset);
 	} else {
 		err = -ENOTSUP;
 	}

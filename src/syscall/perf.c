@@ -166,7 +166,6 @@ static long query_bpf(struct hachi *h, struct event *event, u64 addr)
 long hachi_ioctl(struct hachi *h, int fd, unsigned long request, unsigned long arg)
 {
 	struct event *event;
-	u64 id = 0;
 	long ret;
 
 	if (desc_get_object(&h->descs, fd, HACHI_FD_PERF, (void **)&event))
@@ -180,7 +179,7 @@ long hachi_ioctl(struct hachi *h, int fd, unsigned long request, unsigned long a
 	case PERF_EVENT_IOC_PAUSE_OUTPUT: ret = 0; break;
 	case PERF_EVENT_IOC_SET_BPF: ret = set_bpf(h, event, (int)arg); break;
 	case PERF_EVENT_IOC_QUERY_BPF: ret = query_bpf(h, event, arg); break;
-	case PERF_EVENT_IOC_ID: ret = user_write(arg, &id, sizeof(id)); break;
+	case PERF_EVENT_IOC_ID: ret = user_write(arg, &event->id, sizeof(event->id)); break;
 	case PERF_EVENT_IOC_PERIOD: ret = arg ? 0 : -EFAULT; break;
 	default: ret = -ENOTTY;
 	}
