@@ -232,11 +232,11 @@ static long select_raw(
 	return result;
 }
 
-static long select_by_poll(int count, fd_set *const sets[3], struct timeval *timeout)
+static long select_by_poll(
+	int count, fd_set *const sets[3], const struct timespec *timeout, const sigset_t *mask)
 {
 	static const short events[3] = {POLLIN, POLLOUT, POLLPRI};
 	static const short hits[3] = {POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR, POLLPRI};
-	struct timespec ts = {timeout ? timeout->tv_sec : 0, timeout ? timeout->tv_usec * 1000 : 0};
 	struct pollfd polled[POLL_MAX];
 	nfds_t n = 0;
 	long result, found = 0;
@@ -253,7 +253,7 @@ static long select_by_poll(int count, fd_set *const sets[3], struct timeval *tim
 			return -EINVAL;
 		polled[n++] = (struct pollfd){fd, wanted, 0};
 	}
-	result = do_ppoll(polled, n, timeout ? &ts : NULL, NULL);
+	result = do_ppoll(polled, n, timeout, mask);
 	for (nfds_t k = 0; k < n && result >= 0; k++)
 		for (int i = 0; i < 3; i++) {
 			bool is_set = sets[i] && FD_ISSET(polled[k].fd, sets[i]);
@@ -423,10 +423,29 @@ EXPORTED int select(
 	int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval *timeout)
 {
 	fd_set *const sets[3] = {reads, writes, excepts};
+	struct timespec ts = {timeout ? timeout->tv_sec : 0, timeout ? timeout->tv_usec * 1000 : 0};
 
 	if (door_get() && any_ours(MIN(count, FD_SETSIZE), sets))
-		return (int)finish(select_by_poll(MIN(count, FD_SETSIZE), sets, timeout));
+		return (int)finish(
+			select_by_poll(MIN(count, FD_SETSIZE), sets, timeout ? &ts : NULL, NULL));
 	return (int)finish(select_raw(count, reads, writes, excepts, timeout));
+}
+
+EXPORTED int pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts,
+	const struct timespec *timeout, const sigset_t *mask)
+{
+	fd_set *const sets[3] = {reads, writes, excepts};
+	struct timespec copy = timeout ? *timeout : (struct timespec){0};
+	struct {
+		const sigset_t *set;
+		size_t size;
+	} sixth = {mask, 8};
+
+	if (door_get() && any_ours(MIN(count, FD_SETSIZE), sets))
+		return (int)finish(
+			select_by_poll(MIN(count, FD_SETSIZE), sets, timeout ? &copy : NULL, mask));
+	return (int)finish(RAW(SYS_pselect6, count, reads, writes, excepts, timeout ? &copy : NULL,
+		mask ? &sixth : NULL));
 }
 
 EXPORTED int close(int fd)
