@@ -14,3 +14,9 @@ $(B)/libhachi-preload.so: $(PRELOAD_OBJ) $(B)/libcore.a $(OBJ)/preload.map
 -include $(PRELOAD_OBJ:.o=.d)
 
 CHECK_EXTRA += test/exec/exec.sh
+
+# veristat and test_progs, built from the kernel's source outside the tree (tools/truth/), under exec.
+.PHONY: check-exec-selftests
+check-exec-selftests: all
+	HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) HACHI_TEST_TIMEOUT=900 \
+		tools/run-tests.sh test/exec/selftests.sh

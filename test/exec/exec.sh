@@ -13,7 +13,9 @@ fi
 arch=$(uname -m)
 "$CLANG" -g -O2 -target bpf -I"/usr/include/$arch-linux-gnu" -c test/exec/objects.bpf.c \
 	-o "$tmp/objects.bpf.o" || exit 1
-for program in maps objects may_bpf caps; do
+"$CLANG" -g -O2 -target bpf -I"/usr/include/$arch-linux-gnu" -c test/exec/kfuncs.bpf.c \
+	-o "$tmp/kfuncs.bpf.o" || exit 1
+for program in maps objects may_bpf caps rings kfuncs; do
 	cc -O1 -w -o "$tmp/$program" "test/exec/$program.c" -lbpf || exit 1
 done
 
@@ -53,6 +55,12 @@ compare() { # name, command...
 
 compare "maps" "$tmp/maps"
 compare "what a loader may do" "$tmp/caps"
+compare "descriptors, links and events" "$tmp/rings" "$tmp/objects.bpf.o"
+if [ -r /sys/kernel/btf/vmlinux ]; then
+	compare "kernel functions" "$tmp/kfuncs" "$tmp/kfuncs.bpf.o"
+else
+	skip "kernel functions" "this machine has no /sys/kernel/btf/vmlinux"
+fi
 compare "an object" "$tmp/objects" "$tmp/objects.bpf.o"
 
 # As an ordinary user, to whom the kernel would say no.

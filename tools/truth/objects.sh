@@ -1,8 +1,8 @@
 #!/bin/sh
 # The kernel's own BPF selftests as object files, outside the tree, for tools/truth/truth.c.
 #
-#   tools/truth/objects.sh [PREFIX]  builds what is missing (of the tests so named), prints the
-#                                    folder they are in
+#   tools/truth/objects.sh [PREFIX...]  builds what is missing (of the tests so named), prints the
+#                                       folder they are in
 #
 # Source: $LINUX_SOURCE (an unpacked tree), else Debian's linux-source-6.12 (installed, or fetched
 # with apt-get download). Result: $HACHI_TRUTH_DIR, else ${XDG_CACHE_HOME:-~/.cache}/hachi/truth:
@@ -10,7 +10,6 @@
 #   obj/*.log     what clang said of the others
 set -eu
 
-prefix=${1:-}
 dir=${HACHI_TRUTH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/hachi/truth}
 clang=${CLANG:-clang-19}
 jobs=${JOBS:-$(nproc)}
@@ -24,7 +23,7 @@ find_source() {
 		echo "$LINUX_SOURCE"
 		return
 	fi
-	if [ ! -e "$dir/src/.done" ]; then
+	if [ ! -e "$dir/src/.done-2" ]; then
 		tar=/usr/src/linux-source-6.12.tar.xz
 		if [ ! -r "$tar" ]; then
 			say "fetching linux-source-6.12"
@@ -38,8 +37,10 @@ find_source() {
 		tar -xJf "$tar" -C "$dir/src" --strip-components=1 --wildcards \
 			'linux-source-6.12/tools/testing/selftests/bpf' 'linux-source-6.12/tools/lib/bpf' \
 			'linux-source-6.12/tools/include' 'linux-source-6.12/scripts/bpf_doc.py' \
-			'linux-source-6.12/include/uapi' 'linux-source-6.12/tools/arch/*/include'
-		touch "$dir/src/.done"
+			'linux-source-6.12/include/uapi' 'linux-source-6.12/tools/arch/*/include' \
+			'linux-source-6.12/kernel/bpf/disasm.*' \
+			'linux-source-6.12/tools/bpf/bpftool/json_writer.*'
+		touch "$dir/src/.done-2"
 	fi
 	echo "$dir/src"
 }
@@ -96,10 +97,12 @@ compile() {
 	fi
 SH
 }
-if [ ! -e "$dir/obj/.done" ] && [ ! -e "$dir/obj/.done-$prefix" ]; then
+[ $# -gt 0 ] || set -- ""
+for prefix in "$@"; do
+	{ [ -e "$dir/obj/.done" ] || [ -e "$dir/obj/.done-$prefix" ]; } && continue
 	say "compiling progs/$prefix*.c"
 	ls "$tests"/progs/"$prefix"*.c | xargs -P "$jobs" -n1 sh -c "$(compile)" sh
 	touch "$dir/obj/.done${prefix:+-$prefix}"
 	say "$(ls "$dir"/obj/*.o | wc -l) objects, $(ls "$dir"/obj/*.log 2>/dev/null | wc -l) do not compile"
-fi
+done
 echo "$dir"
