@@ -284,6 +284,7 @@ void pass_phi(struct ir_func *f);
 void pass_bits(struct ir_func *f);
 void pass_select(struct ir_func *f);
 void pass_dce(struct ir_func *f);
-void pass_address(struct ir_func *f);
+void pass_narrow(struct ir_func *f);
+void pass_step(struct ir_func *f);
 
 #endif

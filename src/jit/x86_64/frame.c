@@ -44,7 +44,7 @@ static void place_frame(struct lower *l)
 static void take_params(struct lower *l)
 {
 	struct ir_func *f = l->f;
-	struct lower_move moves[IR_CALL_ARGS];
+	struct move moves[IR_CALL_ARGS];
 	u32 v, n = 0;
 
 	for (v = 1; v < f->blocks[0].end; v++) {
@@ -52,7 +52,7 @@ static void take_params(struct lower *l)
 
 		if (val->op != IR_PARAM || !val->uses)
 			continue;
-		moves[n] = (struct lower_move){
+		moves[n] = (struct move){
 			.src_kind = PLACE_REG,
 			.src = x86_alloc_target.param(f, (u32)val->imm),
 			.dst_kind = val->reg >= 0 ? PLACE_REG : PLACE_SLOT,

@@ -2,8 +2,6 @@
 /* Walks the blocks of a function; places of values; comparisons, branches and their moves. */
 #include "jit/x86_64/lower.h"
 
-enum { MANY_WAYS = 3 }; /* into the end of a loop */
-
 /* ---- places -------------------------------------------------------------------------------- */
 
 bool lower_is_spilled(const struct lower *l, u32 v)
@@ -207,251 +205,45 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 
 /* ---- ends of blocks ------------------------------------------------------------------------ */
 
-/* Moves for the phis of block `to` when it is entered from block `from`. */
-static u32 edge_moves(struct lower *l, u32 from, u32 to, struct lower_move *moves)
+static struct lower *of_flow(struct flow *flow)
 {
-	struct ir_func *f = l->f;
-	const struct ir_block *b = &f->blocks[to];
-	u32 k, v, count = 0;
-
-	for (k = 0; k < b->pred_count; k++) {
-		if (f->preds[b->preds + k] == from)
-			break;
-	}
-	for (v = b->first; v < b->end; v++) {
-		const struct ir_val *val = &f->vals[v];
-		struct lower_move *m = &moves[count];
-
-		if (val->op != IR_PHI) {
-			if (val->op == IR_NONE || val->op == IR_SELECT)
-				continue;
-			break;
-		}
-		if (!val->uses || f->vals[f->args[val->args + k]].op == IR_UNDEF)
-			continue;
-		lower_move_src(l, f->args[val->args + k], m);
-		m->dst_kind = val->reg >= 0 ? PLACE_REG : PLACE_SLOT;
-		m->dst = val->reg >= 0 ? (u32)val->reg : val->slot;
-		if (m->src_kind == m->dst_kind && m->src == m->dst && m->src_kind <= PLACE_SLOT &&
-			!m->add)
-			continue;
-		count++;
-	}
-	return count;
+	return container_of(flow, struct lower, flow);
 }
 
-/* A block that only goes on to another one. */
-static bool is_empty(struct lower *l, u32 block)
+static u32 flow_new_label(struct flow *flow)
 {
-	struct lower_move moves[LOWER_MAX_MOVES];
-	const struct ir_block *b = &l->f->blocks[block];
-	u32 v;
-
-	if (b->term != IR_TERM_JUMP || b->is_loop_head || block == 0 || b->succ[0] == block)
-		return false;
-	for (v = b->first; v + 1 < b->end; v++) {
-		if (l->f->vals[v].op != IR_NONE && !(l->f->vals[v].flags & IR_NO_REG))
-			return false;
-	}
-	return edge_moves(l, block, b->succ[0], moves) == 0;
+	return x86_new_label(of_flow(flow)->b);
 }
 
-/* Where control ends up when it goes to a block; no block without code. */
-static void find_targets(struct lower *l)
+static void flow_bind(struct flow *flow, u32 label)
 {
-	struct ir_func *f = l->f;
-	u32 i, hops;
-
-	for (i = 0; i < f->block_count; i++)
-		l->targets[i] =
-			f->blocks[i].is_reachable && is_empty(l, i) ? f->blocks[i].succ[0] : i;
-	for (i = 0; i < f->block_count; i++) {
-		u32 to = l->targets[i];
-
-		for (hops = 0; l->targets[to] != to && hops < f->block_count; hops++)
-			to = l->targets[to];
-		if (l->targets[to] == to)
-			l->targets[i] = to;
-	}
+	x86_bind(of_flow(flow)->b, label);
 }
 
-static bool has_code(const struct lower *l, u32 block)
+static void flow_x86_jump(struct flow *flow, u32 cond, u32 label)
 {
-	return l->f->blocks[block].is_reachable && l->targets[block] == block;
+	x86_jump(of_flow(flow)->b, (enum x86_cond)cond, label);
 }
 
-/* The next block that has code, in the order of the code; block_count = none. */
-static u32 next_block(const struct lower *l, u32 block)
+static void flow_moves(struct flow *flow, struct move *moves, u32 count)
 {
-	u32 at = l->place_of[block] + 1;
-
-	while (at < l->f->block_count && !has_code(l, l->layout[at]))
-		at++;
-	return at < l->f->block_count ? l->layout[at] : l->f->block_count;
+	lower_moves(of_flow(flow), moves, count);
 }
 
-/*
- * The order of the code. The end of a loop that many ways lead to stands before the loop's head:
- * then each of them takes one jump, and not one to the end and one back.
- */
-static void find_layout(struct lower *l)
+/* Moves to registers leave the flags alone, except those that make constants. */
+static bool flow_keeps(const struct flow *flow, u32 cond, const struct move *move)
 {
-	struct ir_func *f = l->f;
-	u32 i, k, at;
-
-	for (i = 0; i < f->block_count; i++)
-		l->layout[i] = i;
-	for (i = 1; i < f->block_count; i++) {
-		const struct ir_block *b = &f->blocks[i];
-		u32 head = f->block_count;
-
-		for (k = 0; k < b->succ_count; k++) {
-			if (b->succ[k] < i && b->succ[k])
-				head = b->succ[k];
-		}
-		if (b->pred_count < MANY_WAYS || head == f->block_count || l->layout[i] != i)
-			continue;
-		for (at = i; at > 0 && l->layout[at] != head; at--)
-			l->layout[at] = l->layout[at - 1];
-		l->layout[at] = i;
-		l->layout[at + 1] = head;
-	}
-	for (i = 0; i < f->block_count; i++)
-		l->place_of[l->layout[i]] = i;
+	return move->src_kind != PLACE_CONST && move->dst_kind == PLACE_REG;
 }
 
-static u32 label_of(const struct lower *l, u32 block)
-{
-	return l->block_labels + l->targets[block];
-}
-
-static bool is_written(const struct lower_move *moves, u32 count, const struct ir_val *val)
-{
-	u32 i;
-
-	for (i = 0; i < count; i++) {
-		if (moves[i].dst_kind == PLACE_REG && (s32)moves[i].dst == val->reg)
-			return true;
-	}
-	return false;
-}
-
-/* Whether what block `to` needs from `from` lives where one of the moves writes. */
-static bool is_overwritten(
-	const struct lower *l, u32 from, u32 to, const struct lower_move *moves, u32 count)
-{
-	const struct ir_func *f = l->f;
-	const struct ir_block *b = &f->blocks[to];
-	const u64 *live = &f->live_in[(size_t)to * f->live_words];
-	u32 w, v, k;
-
-	for (w = 0; w < f->live_words; w++) {
-		u64 bits;
-
-		for (bits = live[w]; bits; bits &= bits - 1) {
-			v = f->live_values[w * 64 + (u32)__builtin_ctzll(bits)];
-			if (is_written(moves, count, &f->vals[v]))
-				return true;
-		}
-	}
-	for (k = 0; k < b->pred_count; k++) {
-		if (f->preds[b->preds + k] == from)
-			break;
-	}
-	for (v = b->first; v < b->end; v++) {
-		const struct ir_val *val = &f->vals[v];
-
-		if (val->op == IR_PHI && is_written(moves, count, &f->vals[f->args[val->args + k]]))
-			return true;
-	}
-	return false;
-}
-
-static void go_to(struct lower *l, u32 from, u32 to);
-
-/*
- * A jump back with moves: they stand before the jump, if they change neither the flags nor what the
- * other way needs, so that the loop has one jump.
- */
-static bool branch_back(struct lower *l, u32 block, enum x86_cond cond)
-{
-	const struct ir_block *b = &l->f->blocks[block];
-	struct lower_move moves[LOWER_MAX_MOVES];
-	u32 count = edge_moves(l, block, b->succ[0], moves), i;
-
-	if (!count || b->succ[0] > block || is_overwritten(l, block, b->succ[1], moves, count))
-		return false;
-	for (i = 0; i < count; i++) {
-		if (moves[i].src_kind == PLACE_CONST || moves[i].dst_kind != PLACE_REG)
-			return false;
-	}
-	lower_moves(l, moves, count);
-	x86_jump(l->b, cond, label_of(l, b->succ[0]));
-	go_to(l, block, b->succ[1]);
-	return true;
-}
-
-static void go_to(struct lower *l, u32 from, u32 to)
-{
-	struct lower_move moves[LOWER_MAX_MOVES];
-	u32 count = edge_moves(l, from, to, moves);
-
-	lower_moves(l, moves, count);
-	if (l->targets[to] != next_block(l, from))
-		x86_jump(l->b, X86_ALWAYS, label_of(l, to));
-}
-
-/* Jumps to succ[0] on cond, else goes to succ[1]. */
-static void branch(struct lower *l, u32 block, enum x86_cond cond)
-{
-	const struct ir_block *b = &l->f->blocks[block];
-	struct lower_move moves[LOWER_MAX_MOVES];
-	u32 taken = b->succ[0], other = b->succ[1], next = next_block(l, block);
-	bool moves_taken = edge_moves(l, block, taken, moves) != 0;
-	bool moves_other = edge_moves(l, block, other, moves) != 0;
-	u32 label;
-
-	if (branch_back(l, block, cond))
-		return;
-	if (moves_taken && !moves_other && taken > block && l->targets[other] == next) {
-		/* leaves a loop or a straight way: its moves stand elsewhere */
-	} else if (moves_taken ? !moves_other
-			       : (!moves_other &&
-					 (l->targets[taken] == next ||
-						 (l->targets[other] != next && other <= block)))) {
-		u32 t = taken; /* the way with moves, or the next block, falls through; not a loop
-				*/
-
-		taken = other;
-		other = t;
-		cond ^= 1;
-		moves_taken = false;
-	}
-	if (!moves_taken) {
-		x86_jump(l->b, cond, label_of(l, taken));
-		go_to(l, block, other);
-		return;
-	}
-	label = x86_new_label(l->b);
-	l->edges[l->edge_count++] = (struct lower_edge){label, block, taken};
-	x86_jump(l->b, cond, label);
-	go_to(l, block, other);
-}
-
-/* The moves of edges that are not the way straight on. */
-static void lower_edges(struct lower *l)
-{
-	struct lower_move moves[LOWER_MAX_MOVES];
-	u32 i;
-
-	for (i = 0; i < l->edge_count; i++) {
-		const struct lower_edge *e = &l->edges[i];
-
-		x86_bind(l->b, e->label);
-		lower_moves(l, moves, edge_moves(l, e->from, e->to, moves));
-		x86_jump(l->b, X86_ALWAYS, label_of(l, e->to));
-	}
-}
+static const struct flow_target x86_flow = {
+	.always = X86_ALWAYS,
+	.new_label = flow_new_label,
+	.bind = flow_bind,
+	.jump = flow_x86_jump,
+	.moves = flow_moves,
+	.keeps = flow_keeps,
+};
 
 static void lower_end(struct lower *l, u32 block)
 {
@@ -459,24 +251,20 @@ static void lower_end(struct lower *l, u32 block)
 	struct x86_mem counter = {X86_RSP, X86_NO_REG, 0, l->may_goto_at};
 
 	switch ((enum ir_term)b->term) {
-	case IR_TERM_JUMP: go_to(l, block, b->succ[0]); break;
+	case IR_TERM_JUMP: flow_go(&l->flow, block, b->succ[0]); break;
 	case IR_TERM_BRANCH:
-		branch(l, block, lower_compare(l, b->a, b->b, b->w, (enum ir_cond)b->cond));
+		flow_branch(
+			&l->flow, block, lower_compare(l, b->a, b->b, b->w, (enum ir_cond)b->cond));
 		break;
 	case IR_TERM_MAY_GOTO: {
 		u32 label = x86_new_label(l->b);
 
 		x86_alu_mi(l->b, X86_CMP, 64, counter, 0);
 		x86_jump(l->b, X86_NE, label);
-		{
-			struct lower_move moves[LOWER_MAX_MOVES];
-
-			lower_moves(l, moves, edge_moves(l, block, b->succ[0], moves));
-			x86_jump(l->b, X86_ALWAYS, label_of(l, b->succ[0]));
-		}
+		flow_jump(&l->flow, block, b->succ[0]);
 		x86_bind(l->b, label);
 		x86_alu_mi(l->b, X86_SUB, 64, counter, 1);
-		go_to(l, block, b->succ[1]);
+		flow_go(&l->flow, block, b->succ[1]);
 		break;
 	}
 	case IR_TERM_RETURN:
@@ -567,42 +355,33 @@ int lower_func(struct lower *l)
 {
 	struct ir_func *f = l->f;
 	u32 i, v, at;
+	int err = flow_init(&l->flow, &x86_flow, f);
 
-	l->block_labels = l->b->label_count;
-	for (i = 0; i < f->block_count; i++)
-		x86_new_label(l->b);
+	if (err)
+		return err;
 	l->exit_label = x86_new_label(l->b);
 	l->fault_label = x86_new_label(l->b);
 	l->zero_label = x86_new_label(l->b);
 	l->out_of_fuel_label = x86_new_label(l->b);
 	l->cancelled_label = x86_new_label(l->b);
 	l->flags_at = UINT32_MAX;
-	l->targets = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
-	l->edges = arena_alloc(&l->p->arena, f->block_count * sizeof(*l->edges));
-	l->layout = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
-	l->place_of = arena_alloc(&l->p->arena, f->block_count * sizeof(u32));
-	if (!l->targets || !l->edges || !l->layout || !l->place_of)
-		return -ENOMEM;
-	find_layout(l);
-	find_targets(l);
 	frame_enter(l);
 	for (at = 0; at < f->block_count; at++) {
 		const struct ir_block *b;
 
-		i = l->layout[at];
+		i = l->flow.order[at];
 		b = &f->blocks[i];
-		if (!has_code(l, i))
+		if (!flow_has_code(&l->flow, i))
 			continue;
-		if (b->is_loop_head && at &&
-			f->blocks[l->layout[at - 1]].loop_depth < b->loop_depth)
+		if (flow_is_loop_start(&l->flow, i))
 			x86_align(l->b, 4);
-		x86_bind(l->b, l->block_labels + i);
+		x86_bind(l->b, l->flow.labels + i);
 		l->flags_at = UINT32_MAX;
 		for (v = b->first; v < b->end; v++)
 			lower_val(l, v);
 		lower_end(l, i);
 	}
-	lower_edges(l);
+	flow_edges(&l->flow);
 	frame_exits(l);
 	return l->b->err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From values to x86-64 code, one file for each class: lower_alu.c, lower_mem.c, lower_call.c;
- * lower.c walks the blocks, frame.c enters and leaves functions, moves.c moves many at once.
+ * lower.c walks the blocks, frame.c enters and leaves functions, moves.c carries out moves.
  *
  * Functions follow the System V convention: r1 to r5 arrive in rdi, rsi, rdx, rcx and r8, the run
  * in r9, the result leaves in rax. The entry function gets the context in rdi and the run in rsi.
@@ -11,7 +11,7 @@
 #define JIT_X86_64_LOWER_H
 
 #include "jit/alloc.h"
-#include "jit/ir.h"
+#include "jit/flow.h"
 #include "jit/x86_64/emit.h"
 
 enum {
@@ -25,16 +25,9 @@ struct lower {
 	struct ir_func *f;
 	struct alloc_result alloc;
 	u32 func_labels; /* first of ir_program.func_count labels */
-	u32 block_labels;
-	u32 *layout, *place_of; /* blocks in the order of the code, and the inverse */
-	u32 *targets;		/* by block: where control ends up that goes there */
+	struct flow flow;
 	u32 exit_label, fault_label, zero_label;
 	bool is_exit_bound, uses_fault, uses_zero;
-	/* edges whose moves stand behind the function */
-	struct lower_edge {
-		u32 label, from, to;
-	} * edges;
-	u32 edge_count;
 	u32 saved;			      /* callee-saved registers to save */
 	s32 frame_bytes;		      /* below the saved registers */
 	s32 spill_at, may_goto_at, stack_end; /* offsets from rsp */
@@ -46,18 +39,9 @@ struct lower {
 	bool uses_fuel;
 };
 
-/* A place to move from or to. */
-enum lower_place { PLACE_REG, PLACE_SLOT, PLACE_CONST, PLACE_FRAME, PLACE_FUNC };
-
-struct lower_move {
-	u8 dst_kind, src_kind; /* enum lower_place */
-	u8 w;
-	s32 add;      /* to what comes from a register or slot */
-	u32 dst, src; /* register, slot or function */
-	u64 imm;
-};
-
-enum { LOWER_MAX_MOVES = IR_MAX_VARS + 8 };
+/* fold.c: passes of this machine. */
+void x86_fold_addresses(struct ir_func *f);
+void x86_fold_operands(struct ir_func *f);
 
 /* lower.c */
 int lower_func(struct lower *l);
@@ -95,8 +79,7 @@ void lower_fuel(struct lower *l, u32 v);
 void lower_check(struct lower *l, u32 v);
 
 /* moves.c: all at once, as if every source were read before any destination is written. */
-void lower_moves(struct lower *l, struct lower_move *moves, u32 count);
-void lower_move_src(const struct lower *l, u32 v, struct lower_move *ret_move);
+void lower_moves(struct lower *l, struct move *moves, u32 count);
 
 /* frame.c */
 void frame_enter(struct lower *l);

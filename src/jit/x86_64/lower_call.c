@@ -14,7 +14,7 @@ static struct x86_mem run_field(u8 run, size_t offset)
 /* Moves arguments to the registers that are their places. */
 static void pass(struct lower *l, const struct ir_val *val, const u8 *regs, u32 count)
 {
-	struct lower_move moves[IR_CALL_ARGS];
+	struct move moves[IR_CALL_ARGS];
 	u32 i, n = 0;
 
 	for (i = 0; i < count; i++) {
@@ -22,7 +22,7 @@ static void pass(struct lower *l, const struct ir_val *val, const u8 *regs, u32 
 
 		if (!arg || l->f->vals[arg].op == IR_UNDEF)
 			continue;
-		lower_move_src(l, arg, &moves[n]);
+		move_from(l->f, arg, &moves[n]);
 		moves[n].dst_kind = PLACE_REG;
 		moves[n].dst = regs[i];
 		n++;
@@ -86,18 +86,18 @@ void lower_tail_call(struct lower *l, u32 v)
 {
 	static const u8 regs[] = {X86_RDI, X86_RSI, X86_RDX};
 	const struct ir_val *val = &l->f->vals[v];
-	struct lower_move moves[4];
+	struct move moves[4];
 	u32 out = x86_new_label(l->b), i, n = 0;
 
 	for (i = 0; i < 3; i++) {
 		if (!l->f->args[val->args + i])
 			continue;
-		lower_move_src(l, l->f->args[val->args + i], &moves[n]);
+		move_from(l->f, l->f->args[val->args + i], &moves[n]);
 		moves[n].dst_kind = PLACE_REG;
 		moves[n++].dst = regs[i];
 	}
 	if (val->a) {
-		lower_move_src(l, val->a, &moves[n]);
+		move_from(l->f, val->a, &moves[n]);
 		moves[n].dst_kind = PLACE_REG;
 		moves[n++].dst = X86_RAX;
 	}

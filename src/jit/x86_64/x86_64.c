@@ -39,7 +39,10 @@ static void optimize(struct ir_func *f)
 	pass_select(f);
 	pass_bits(f);
 	pass_dce(f);
-	pass_address(f);
+	x86_fold_addresses(f);
+	pass_narrow(f);
+	x86_fold_operands(f);
+	pass_step(f);
 }
 
 /* Registers: the second scratch register is free for values when nothing spills. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What the machine does for free: additions inside addresses, loads as operands, narrow operations
- * where the upper halves are known to be zero.
+ * What x86 does for free. x86_fold_addresses(): additions inside addresses. x86_fold_operands():
+ * loads as operands, constants as immediates.
  *
- * Needs: pass_bits, pass_dce. Keeps: order, blocks. Breaks: uses of what was folded away.
+ * Needs: pass_dce; pass_narrow between the two. Keeps: order, blocks. Breaks: uses of what was
+ * folded away.
  */
-#include "jit/ir.h"
+#include "jit/x86_64/lower.h"
 
 static bool is_memory(const struct ir_val *v)
 {
@@ -83,51 +84,9 @@ static void form_lea(struct ir_func *f, struct ir_val *v)
 	}
 }
 
-static void narrow(struct ir_func *f, struct ir_val *v)
-{
-	const struct ir_val *a = &f->vals[v->a], *b = &f->vals[v->b];
-
-	if (v->w != 64 || v->bits > 32)
-		return;
-	switch (v->op) {
-	case IR_ADD:
-	case IR_MUL:
-	case IR_OR:
-	case IR_XOR:
-	case IR_AND: v->w = 32; break;
-	case IR_SHL:
-		if (ir_is_const(f, v->b) && b->imm < 32)
-			v->w = 32;
-		break;
-	case IR_SHR:
-		if (a->bits <= 32 && ir_is_const(f, v->b) && b->imm < 32)
-			v->w = 32;
-		break;
-	case IR_UDIV:
-	case IR_UMOD:
-		if (a->bits <= 32 && b->bits <= 32)
-			v->w = 32;
-		break;
-	default: break;
-	}
-}
-
 static bool is_unsigned(u8 cond)
 {
 	return cond <= IR_UGT || cond >= IR_CLEAR;
-}
-
-static void narrow_branch(struct ir_func *f, struct ir_block *b)
-{
-	u8 most = MAX(f->vals[b->a].bits, f->vals[b->b].bits);
-
-	if (b->term != IR_TERM_BRANCH || b->w == 32)
-		return;
-	if (most <= 31 || (most == 32 && is_unsigned(b->cond)))
-		b->w = 32;
-	else if (b->cond >= IR_CLEAR && MIN(f->vals[b->a].bits, f->vals[b->b].bits) <= 32)
-		b->w = 32;
-	f->vals[b->end - 1].w = b->w;
 }
 
 static bool can_fold_load(const struct ir_func *f, u32 load, const struct ir_val *user, u8 bytes)
@@ -178,31 +137,6 @@ static void fold_compare(struct ir_func *f, struct ir_block *b)
 	}
 }
 
-/*
- * i + n that only goes to a phi at the end of its block, while i itself is still needed: the move
- * on the edge computes it, and i keeps its register.
- */
-static void fold_step(struct ir_func *f, const struct ir_val *phi)
-{
-	u32 k, u;
-
-	for (k = 0; k < phi->arg_count; k++) {
-		u32 in = f->args[phi->args + k], pred = f->preds[f->blocks[phi->block].preds + k];
-		struct ir_val *v = &f->vals[in];
-		const struct ir_val *end = &f->vals[f->blocks[pred].end - 1];
-		bool is_needed = false;
-
-		if (v->op != IR_ADD || v->uses != 1 || v->block != pred || v->flags ||
-			!ir_is_const(f, v->b) || !ir_fits_s32(f->vals[v->b].imm) ||
-			f->vals[v->a].op == IR_FRAME || ir_is_const(f, v->a))
-			continue;
-		for (u = in + 1; u < f->blocks[pred].end; u++)
-			is_needed |= f->vals[u].a == v->a || f->vals[u].b == v->a;
-		if (is_needed && end->op == IR_END)
-			v->flags |= IR_FOLDED;
-	}
-}
-
 /* Whether this operand must be in a register when it is a constant beyond 32 signed bits. */
 static bool needs_register(const struct ir_val *user, u32 operand)
 {
@@ -248,9 +182,9 @@ static void place_constants(struct ir_func *f)
 	}
 }
 
-void pass_address(struct ir_func *f)
+void x86_fold_addresses(struct ir_func *f)
 {
-	u32 v, i;
+	u32 v;
 
 	for (v = f->val_count - 1; v > 0; v--) {
 		struct ir_val *val = &f->vals[v];
@@ -260,19 +194,17 @@ void pass_address(struct ir_func *f)
 		else
 			form_lea(f, val);
 	}
-	for (v = 1; v < f->val_count; v++) {
-		narrow(f, &f->vals[v]);
+}
+
+void x86_fold_operands(struct ir_func *f)
+{
+	u32 v, i;
+
+	for (v = 1; v < f->val_count; v++)
 		fold_load(f, &f->vals[v]);
-	}
 	for (i = 0; i < f->block_count; i++) {
-		if (!f->blocks[i].is_reachable)
-			continue;
-		narrow_branch(f, &f->blocks[i]);
-		fold_compare(f, &f->blocks[i]);
-	}
-	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op == IR_PHI)
-			fold_step(f, &f->vals[v]);
+		if (f->blocks[i].is_reachable)
+			fold_compare(f, &f->blocks[i]);
 	}
 	place_constants(f);
 }

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * A block that only goes on to another one gets no code when its edge needs no moves. A branch
+ * jumps to one of its ways and falls through to the other; moves of a taken way stand behind the
+ * function, except where a loop would then have two jumps.
+ */
+#include "jit/flow.h"
+
+enum { MANY_WAYS = 3 }; /* into the end of a loop */
+
+/* Moves for the phis of block `to` when it is entered from block `from`. */
+static u32 edge_moves(const struct flow *flow, u32 from, u32 to, struct move *moves)
+{
+	struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[to];
+	u32 k, v, count = 0;
+
+	for (k = 0; k < b->pred_count; k++) {
+		if (f->preds[b->preds + k] == from)
+			break;
+	}
+	for (v = b->first; v < b->end; v++) {
+		const struct ir_val *val = &f->vals[v];
+		struct move *m = &moves[count];
+
+		if (val->op != IR_PHI) {
+			if (val->op == IR_NONE || val->op == IR_SELECT)
+				continue;
+			break;
+		}
+		if (!val->uses || f->vals[f->args[val->args + k]].op == IR_UNDEF)
+			continue;
+		move_from(f, f->args[val->args + k], m);
+		m->dst_kind = val->reg >= 0 ? PLACE_REG : PLACE_SLOT;
+		m->dst = val->reg >= 0 ? (u32)val->reg : val->slot;
+		if (m->src_kind == m->dst_kind && m->src == m->dst && m->src_kind <= PLACE_SLOT &&
+			!m->add)
+			continue;
+		count++;
+	}
+	return count;
+}
+
+/* A block that only goes on to another one. */
+static bool is_empty(const struct flow *flow, u32 block)
+{
+	struct move moves[MOVES_MAX];
+	const struct ir_block *b = &flow->f->blocks[block];
+	u32 v;
+
+	if (b->term != IR_TERM_JUMP || b->is_loop_head || block == 0 || b->succ[0] == block)
+		return false;
+	for (v = b->first; v + 1 < b->end; v++) {
+		if (flow->f->vals[v].op != IR_NONE && !(flow->f->vals[v].flags & IR_NO_REG))
+			return false;
+	}
+	return edge_moves(flow, block, b->succ[0], moves) == 0;
+}
+
+/* Where control ends up when it goes to a block; no block without code. */
+static void find_targets(struct flow *flow)
+{
+	struct ir_func *f = flow->f;
+	u32 i, hops;
+
+	for (i = 0; i < f->block_count; i++)
+		flow->targets[i] =
+			f->blocks[i].is_reachable && is_empty(flow, i) ? f->blocks[i].succ[0] : i;
+	for (i = 0; i < f->block_count; i++) {
+		u32 to = flow->targets[i];
+
+		for (hops = 0; flow->targets[to] != to && hops < f->block_count; hops++)
+			to = flow->targets[to];
+		if (flow->targets[to] == to)
+			flow->targets[i] = to;
+	}
+}
+
+bool flow_has_code(const struct flow *flow, u32 block)
+{
+	return flow->f->blocks[block].is_reachable && flow->targets[block] == block;
+}
+
+/* The next block that has code, in the order of the code; block_count = none. */
+static u32 next_block(const struct flow *flow, u32 block)
+{
+	u32 at = flow->place_of[block] + 1;
+
+	while (at < flow->f->block_count && !flow_has_code(flow, flow->order[at]))
+		at++;
+	return at < flow->f->block_count ? flow->order[at] : flow->f->block_count;
+}
+
+/*
+ * The order of the code. The end of a loop that many ways lead to stands before the loop's head:
+ * then each of them takes one jump, and not one to the end and one back.
+ */
+static void find_order(struct flow *flow)
+{
+	struct ir_func *f = flow->f;
+	u32 i, k, at;
+
+	for (i = 0; i < f->block_count; i++)
+		flow->order[i] = i;
+	for (i = 1; i < f->block_count; i++) {
+		const struct ir_block *b = &f->blocks[i];
+		u32 head = f->block_count;
+
+		for (k = 0; k < b->succ_count; k++) {
+			if (b->succ[k] < i && b->succ[k])
+				head = b->succ[k];
+		}
+		if (b->pred_count < MANY_WAYS || head == f->block_count || flow->order[i] != i)
+			continue;
+		for (at = i; at > 0 && flow->order[at] != head; at--)
+			flow->order[at] = flow->order[at - 1];
+		flow->order[at] = i;
+		flow->order[at + 1] = head;
+	}
+	for (i = 0; i < f->block_count; i++)
+		flow->place_of[flow->order[i]] = i;
+}
+
+static u32 label_of(const struct flow *flow, u32 block)
+{
+	return flow->labels + flow->targets[block];
+}
+
+static bool is_written(const struct move *moves, u32 count, const struct ir_val *val)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		if (moves[i].dst_kind == PLACE_REG && (s32)moves[i].dst == val->reg)
+			return true;
+	}
+	return false;
+}
+
+/* Whether what block `to` needs from `from` lives where one of the moves writes. */
+static bool is_overwritten(
+	const struct flow *flow, u32 from, u32 to, const struct move *moves, u32 count)
+{
+	const struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[to];
+	const u64 *live = &f->live_in[(size_t)to * f->live_words];
+	u32 w, v, k;
+
+	for (w = 0; w < f->live_words; w++) {
+		u64 bits;
+
+		for (bits = live[w]; bits; bits &= bits - 1) {
+			v = f->live_values[w * 64 + (u32)__builtin_ctzll(bits)];
+			if (is_written(moves, count, &f->vals[v]))
+				return true;
+		}
+	}
+	for (k = 0; k < b->pred_count; k++) {
+		if (f->preds[b->preds + k] == from)
+			break;
+	}
+	for (v = b->first; v < b->end; v++) {
+		const struct ir_val *val = &f->vals[v];
+
+		if (val->op == IR_PHI && is_written(moves, count, &f->vals[f->args[val->args + k]]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A jump back with moves: they stand before the jump, if they change neither the condition nor what
+ * the other way needs, so that the loop has one jump.
+ */
+static bool branch_back(struct flow *flow, u32 block, u32 cond)
+{
+	const struct ir_block *b = &flow->f->blocks[block];
+	struct move moves[MOVES_MAX];
+	u32 count = edge_moves(flow, block, b->succ[0], moves), i;
+
+	if (!count || b->succ[0] > block || is_overwritten(flow, block, b->succ[1], moves, count))
+		return false;
+	for (i = 0; i < count; i++) {
+		if (!flow->target->keeps(flow, cond, &moves[i]))
+			return false;
+	}
+	flow->target->moves(flow, moves, count);
+	flow->target->jump(flow, cond, label_of(flow, b->succ[0]));
+	flow_go(flow, block, b->succ[1]);
+	return true;
+}
+
+void flow_go(struct flow *flow, u32 from, u32 to)
+{
+	struct move moves[MOVES_MAX];
+	u32 count = edge_moves(flow, from, to, moves);
+
+	flow->target->moves(flow, moves, count);
+	if (flow->targets[to] != next_block(flow, from))
+		flow->target->jump(flow, flow->target->always, label_of(flow, to));
+}
+
+/* Jumps to succ[0] on cond, else goes to succ[1]. */
+void flow_branch(struct flow *flow, u32 block, u32 cond)
+{
+	const struct ir_block *b = &flow->f->blocks[block];
+	struct move moves[MOVES_MAX];
+	u32 taken = b->succ[0], other = b->succ[1], next = next_block(flow, block);
+	bool moves_taken = edge_moves(flow, block, taken, moves) != 0;
+	bool moves_other = edge_moves(flow, block, other, moves) != 0;
+	u32 label;
+
+	if (branch_back(flow, block, cond))
+		return;
+	if (moves_taken && !moves_other && taken > block && flow->targets[other] == next) {
+		/* leaves a loop or a straight way: its moves stand elsewhere */
+	} else if (moves_taken
+			? !moves_other
+			: (!moves_other &&
+				  (flow->targets[taken] == next ||
+					  (flow->targets[other] != next && other <= block)))) {
+		u32 t = taken; /* the way with moves, or the next block, falls through; not a loop
+				*/
+
+		taken = other;
+		other = t;
+		cond ^= 1;
+		moves_taken = false;
+	}
+	if (!moves_taken) {
+		flow->target->jump(flow, cond, label_of(flow, taken));
+		flow_go(flow, block, other);
+		return;
+	}
+	label = flow->target->new_label(flow);
+	flow->edges[flow->edge_count++] = (struct flow_edge){label, block, taken};
+	flow->target->jump(flow, cond, label);
+	flow_go(flow, block, other);
+}
+
+/* The moves of edges that are not the way straight on. */
+void flow_edges(struct flow *flow)
+{
+	struct move moves[MOVES_MAX];
+	u32 i;
+
+	for (i = 0; i < flow->edge_count; i++) {
+		const struct flow_edge *e = &flow->edges[i];
+
+		flow->target->bind(flow, e->label);
+		flow->target->moves(flow, moves, edge_moves(flow, e->from, e->to, moves));
+		flow->target->jump(flow, flow->target->always, label_of(flow, e->to));
+	}
+}
+
+void flow_jump(struct flow *flow, u32 from, u32 to)
+{
+	struct move moves[MOVES_MAX];
+
+	flow->target->moves(flow, moves, edge_moves(flow, from, to, moves));
+	flow->target->jump(flow, flow->target->always, label_of(flow, to));
+}
+
+bool flow_is_loop_start(const struct flow *flow, u32 block)
+{
+	const struct ir_block *b = &flow->f->blocks[block];
+	u32 at = flow->place_of[block];
+
+	return b->is_loop_head && at &&
+		flow->f->blocks[flow->order[at - 1]].loop_depth < b->loop_depth;
+}
+
+int flow_init(struct flow *flow, const struct flow_target *target, struct ir_func *f)
+{
+	struct arena *arena = &f->program->arena;
+	u32 i;
+
+	*flow = (struct flow){.target = target, .f = f};
+	flow->targets = arena_alloc(arena, f->block_count * sizeof(u32));
+	flow->edges = arena_alloc(arena, f->block_count * sizeof(*flow->edges));
+	flow->order = arena_alloc(arena, f->block_count * sizeof(u32));
+	flow->place_of = arena_alloc(arena, f->block_count * sizeof(u32));
+	if (!flow->targets || !flow->edges || !flow->order || !flow->place_of)
+		return -ENOMEM;
+	for (i = 0; i < f->block_count; i++) {
+		u32 label = target->new_label(flow);
+
+		if (i == 0)
+			flow->labels = label;
+	}
+	find_order(flow);
+	find_targets(flow);
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From blocks to straight code, for every machine: in which order blocks stand, which of them need
+ * no code, how a branch becomes jumps, and where the moves for phis go. What a jump looks like is
+ * the target's business: conditions are numbers of its own, and cond ^ 1 is the opposite of cond.
+ */
+#ifndef JIT_FLOW_H
+#define JIT_FLOW_H
+
+#include "jit/moves.h"
+
+struct flow;
+
+struct flow_target {
+	u32 always; /* the condition of an unconditional jump */
+	u32 (*new_label)(struct flow *flow);
+	void (*bind)(struct flow *flow, u32 label);
+	void (*jump)(struct flow *flow, u32 cond, u32 label);
+	void (*moves)(struct flow *flow, struct move *moves, u32 count);
+	/* Whether cond means the same after the move. */
+	bool (*keeps)(const struct flow *flow, u32 cond, const struct move *move);
+};
+
+struct flow {
+	const struct flow_target *target;
+	struct ir_func *f;
+	u32 labels;	       /* of blocks: labels + block */
+	u32 *order, *place_of; /* blocks in the order of the code, and the inverse */
+	u32 *targets;	       /* by block: where control ends up that goes there */
+	/* edges whose moves stand behind the function */
+	struct flow_edge {
+		u32 label, from, to;
+	} * edges;
+	u32 edge_count;
+};
+
+/* After register allocation; makes the labels of the blocks. 0 or -ENOMEM. */
+int flow_init(struct flow *flow, const struct flow_target *target, struct ir_func *f);
+bool flow_has_code(const struct flow *flow, u32 block);
+/* Whether the code of a block should be aligned: the head of a loop, entered from above. */
+bool flow_is_loop_start(const struct flow *flow, u32 block);
+/* From the end of block `from` to `to`; falls through where it can, or in any case jumps. */
+void flow_go(struct flow *flow, u32 from, u32 to);
+void flow_jump(struct flow *flow, u32 from, u32 to);
+/* To succ[0] of the block on cond, else to succ[1]. */
+void flow_branch(struct flow *flow, u32 block, u32 cond);
+/* Behind the blocks: the moves of edges that are not the way straight on. */
+void flow_edges(struct flow *flow);
+
+#endif
