@@ -2,14 +2,18 @@
 #
 #   make truth                        ours; fails when some verdict is looser than the kernel's
 #   make truth TRUTH_ARGS='--backend kernel'   the live kernel, as a check of the runner
+#   make truth-live                   every object, ours against the running kernel (root)
 TRUTH_ARGS ?=
 TRUTH_DIR  ?= $(or $(HACHI_TRUTH_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hachi/truth)
 TRUTH_SRC  := $(wildcard tools/truth/*.c)
 TRUTH_JOBS ?= 2
 
-.PHONY: truth truth-objects
+.PHONY: truth truth-objects truth-live
 truth: $(B)/truth
 	$(B)/truth --kernel 6.12 --jobs $(TRUTH_JOBS) $(TRUTH_ARGS) $(TRUTH_DIR)/obj/verifier_*.o
+
+truth-live: $(B)/truth truth-objects
+	$(B)/truth --live --jobs $(TRUTH_JOBS) $(TRUTH_ARGS) $(TRUTH_DIR)/obj/*.o
 
 truth-objects:
 	HACHI_TRUTH_DIR=$(TRUTH_DIR) JOBS=$(TRUTH_JOBS) tools/truth/objects.sh

@@ -3,7 +3,8 @@
  * Measures a verifier against the kernel's own selftests: every program of the objects that
  * objects.sh builds is loaded alone, as the selftests' loader does it, in each mode that its tags
  * ask for, and its verdict compared with what the kernel says (test/truth/verdicts.csv). A looser
- * verdict is an error; stricter ones, texts, instruction counts and results are counted.
+ * verdict is an error; stricter ones, texts, instruction counts and results are counted. With
+ * --live what the running kernel says takes the table's place, and nothing is run.
  *
  * Each object is worked on in a child, so that a crash costs one program: it is told, and counted
  * as a failure.
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "classes.h"
 #include "spec.h"
 
 #define LOG_SIZE   (256u << 20) /* a rotated log is an error of the load */
@@ -33,16 +35,24 @@
 #define DATA_LEN	64
 #define MAX_CHILDREN	64
 
+/* Of a line of --out: object program mode verdict insns text result last-line type. */
+#define FIELD_COUNT 9
+
 static const char *const mode_names[] = {"priv", "unpriv"};
 
 struct options {
 	struct backend backend;
-	const char *table, *filter, *out;
+	const char *table, *excuses, *filter, *out;
 	int jobs, time_limit, level;
 	bool verbose, dump_log;
+	bool is_live; /* the table is what the running kernel says now; nothing is run */
+	bool is_priv_only;
 };
 
-static struct options options = {.table = "test/truth/verdicts.csv", .jobs = 2, .time_limit = 120};
+static struct options options = {.table = "test/truth/verdicts.csv",
+	.excuses = "test/truth/live.csv",
+	.jobs = 2,
+	.time_limit = 120};
 
 /* ---- one program, in the child ----------------------------------------------------------- */
 
@@ -52,6 +62,7 @@ struct outcome {
 	const char *result;
 	unsigned int insns;
 	char last_line[512];
+	const char *type; /* of the program */
 };
 
 static char *log_buf;
@@ -193,7 +204,8 @@ static void judge(struct bpf_object *obj, const char *object, const struct spec 
 	missing = spec_unmatched(e, log_buf);
 	if (e->message_count && strcmp(o->verdict, "load-error"))
 		o->text = missing ? missing : "ok";
-	if (!err && e->runs && !e->fails) {
+	o->type = libbpf_bpf_prog_type_str(bpf_program__type(prog));
+	if (!err && e->runs && !e->fails && !options.is_live) {
 		fill_maps(obj, object);
 		o->result = run(prog, e->retval);
 	}
@@ -225,7 +237,7 @@ static const char *btf_path(const char *object_path, const char *name, char *out
 static void try_one(const char *path, const char *object, const struct spec *specs, size_t which,
 	const char *name, enum mode mode)
 {
-	struct outcome o = {.verdict = "load-error", .text = "-", .result = "-"};
+	struct outcome o = {.verdict = "load-error", .text = "-", .result = "-", .type = "-"};
 	LIBBPF_OPTS(bpf_object_open_opts, open_opts, .object_name = object);
 	struct bpf_object *obj;
 	char relocation_btf[512];
@@ -249,7 +261,8 @@ static void try_one(const char *path, const char *object, const struct spec *spe
 	backend_end();
 	if (options.dump_log)
 		fprintf(stderr, "== %s/%s (%s)\n%s\n", object, name, mode_names[mode], log_buf);
-	printf("%s\t%u\t%s\t%s\t%s\n", o.verdict, o.insns, o.text, o.result, o.last_line);
+	printf("%s\t%u\t%s\t%s\t%s\t%s\n", o.verdict, o.insns, o.text, o.result, o.last_line,
+		o.type);
 	fflush(stdout);
 }
 
@@ -304,7 +317,8 @@ static int do_object(const char *path)
 			continue;
 		for (mode = 0; mode < MODE_COUNT; mode++)
 			if (specs[i].mode[mode].is_wanted &&
-				(mode == MODE_PRIV || !backend_unpriv_is_off()))
+				(mode == MODE_PRIV ||
+					(!options.is_priv_only && !backend_unpriv_is_off())))
 				try_one(path, object, specs, i, names[i], (enum mode)mode);
 	}
 	return 0;
@@ -339,6 +353,7 @@ static int start(struct child *c, const char *path)
 
 struct row {
 	char *object, *program, *mode, *verdict, *verdict_618;
+	char *words; /* --live: the last line of the kernel's log */
 	unsigned int insns, insns_618;
 	bool was_tried;
 };
@@ -401,6 +416,23 @@ static int read_table(const char *path)
 	return 0;
 }
 
+/* What the live kernel says, as a row of the table. */
+static void add_row(char *f[FIELD_COUNT])
+{
+	struct row r = {0};
+
+	rows = realloc(rows, (row_count + 1) * sizeof(*rows));
+	r.object = strdup(f[0]);
+	r.program = strdup(f[1]);
+	r.mode = strdup(f[2]);
+	r.verdict = r.verdict_618 = strdup(f[3]);
+	r.words = strdup(f[7]);
+	r.insns = r.insns_618 = (unsigned int)atoi(f[4]);
+	if (!rows || !r.object || !r.program || !r.mode || !r.verdict || !r.words)
+		abort();
+	rows[row_count++] = r;
+}
+
 /* ---- comparing --------------------------------------------------------------------------- */
 
 struct tally {
@@ -410,13 +442,19 @@ struct tally {
 
 static struct tally tallies[MODE_COUNT];
 
+/* --live: what each side alone accepts, by the words of the one that refuses. */
+static struct {
+	unsigned int accepted, refused, same_words, same_insns, looser, excused, stricter;
+	struct classes outside, strict;
+} live;
+
 static bool is_618(void)
 {
 	return !options.backend.version || !strcmp(options.backend.version, "6.18");
 }
 
 /* Their verdict hangs on struct bpf_map in this machine's BTF, whichever rules are chosen. */
-static bool follows_btf(char *f[8])
+static bool follows_btf(char *f[FIELD_COUNT])
 {
 	struct utsname machine;
 
@@ -425,7 +463,7 @@ static bool follows_btf(char *f[8])
 		strncmp(machine.release, "6.12", 4) != 0;
 }
 
-static void compare(const struct row *want, struct tally *t, char *f[8])
+static void compare(const struct row *want, struct tally *t, char *f[FIELD_COUNT])
 {
 	bool is_new = is_618() || follows_btf(f);
 	const char *verdict = is_new ? want->verdict_618 : want->verdict;
@@ -475,34 +513,75 @@ static void compare(const struct row *want, struct tally *t, char *f[8])
 	}
 }
 
+static void compare_live(const struct row *theirs, char *f[FIELD_COUNT])
+{
+	bool kernel = !strcmp(theirs->verdict, "accept"), mine = !strcmp(f[3], "accept");
+	const char *reason;
+
+	if (kernel && mine) {
+		live.accepted++;
+		live.same_insns += theirs->insns == (unsigned int)atoi(f[4]);
+		if (options.verbose && theirs->insns != (unsigned int)atoi(f[4]))
+			printf("INSNS    %s/%s (%s): %s, the kernel %u\n", f[0], f[1], f[2], f[4],
+				theirs->insns);
+	} else if (!kernel && !mine) {
+		live.refused++;
+		live.same_words += !strcmp(theirs->words, f[7]);
+		if (options.verbose && strcmp(theirs->words, f[7]))
+			printf("TEXT     %s/%s (%s): %s; the kernel: %s\n", f[0], f[1], f[2], f[7],
+				theirs->words);
+	} else if (kernel) {
+		live.stricter++;
+		classes_add(&live.strict, f[7]);
+		if (options.verbose)
+			printf("STRICTER %s/%s (%s): %s\n", f[0], f[1], f[2], f[7]);
+	} else {
+		reason = classes_reason(f[0], f[1], f[8], theirs->words);
+		live.excused += reason != NULL;
+		live.looser += reason == NULL;
+		if (reason)
+			classes_add(&live.outside, reason);
+		else
+			printf("LOOSER   %s/%s (%s, %s): the kernel says: %s\n", f[0], f[1], f[2],
+				f[8], theirs->words);
+	}
+}
+
 static void take_line(char *line, FILE *out)
 {
-	char *f[8] = {0}, *at = line;
+	char *f[FIELD_COUNT] = {0}, *at = line;
 	struct row key, *want;
 	int i;
 
 	line[strcspn(line, "\n")] = 0;
 	if (out)
 		fprintf(out, "%s\n", line);
-	for (i = 0; i < 8 && at; i++)
+	for (i = 0; i < FIELD_COUNT && at; i++)
 		f[i] = strsep(&at, "\t");
 	if (i < 3)
 		return;
+	if (options.is_live && options.backend.is_kernel) {
+		if (i == FIELD_COUNT)
+			add_row(f);
+		return;
+	}
 	key.object = f[0];
 	key.program = f[1];
 	key.mode = f[2];
 	want = bsearch(&key, rows, row_count, sizeof(*rows), row_compare);
-	if (i < 8) {
+	if (i < FIELD_COUNT) {
 		tallies[!strcmp(f[2], "unpriv")].crashed++;
 		printf("CRASHED  %s/%s (%s)\n", f[0], f[1], f[2]);
 	}
 	if (!want) {
-		if (i == 8 && (options.verbose || !strncmp(f[0], "verifier_", 9)))
+		if (i == FIELD_COUNT && (options.verbose || !strncmp(f[0], "verifier_", 9)))
 			printf("UNKNOWN  %s/%s (%s): %s\n", f[0], f[1], f[2], f[3]);
 		return;
 	}
 	want->was_tried = true;
-	if (i == 8)
+	if (i == FIELD_COUNT && options.is_live)
+		compare_live(want, f);
+	else if (i == FIELD_COUNT)
 		compare(want, &tallies[!strcmp(f[2], "unpriv")], f);
 }
 
@@ -533,6 +612,8 @@ static void run_all(char **paths, int count, FILE *out)
 	while (next < count || running) {
 		pid_t pid;
 
+		if (out)
+			fflush(out); /* or each child writes it once more */
 		for (i = 0; i < options.jobs && next < count; i++) {
 			if (!children[i].pid && !start(&children[i], paths[next])) {
 				next++;
@@ -571,10 +652,21 @@ static void summary(void)
 	}
 }
 
+static void live_summary(void)
+{
+	printf("alike: accepted %u (instruction counts equal: %u), refused %u (words equal: %u)\n",
+		live.accepted, live.same_insns, live.refused, live.same_words);
+	printf("looser: %u; refused by this kernel for reasons outside its verifier: %u\n",
+		live.looser, live.excused);
+	classes_print(&live.outside, "  outside ");
+	printf("stricter: %u\n", live.stricter);
+	classes_print(&live.strict, "  stricter");
+}
+
 static void usage(void)
 {
 	fprintf(stderr,
-		"usage: truth [--backend hachi|kernel] [--kernel VERSION] [--table CSV]\n"
+		"usage: truth [--backend hachi|kernel | --live] [--kernel VERSION] [--table CSV]\n"
 		"             [--filter TEXT] [--out FILE] [--jobs N] [--time SECONDS]\n"
 		"             [--level N] [--verbose] [--log] OBJECT...\n");
 	exit(2);
@@ -585,10 +677,10 @@ static void parse(int argc, char **argv)
 	static const struct option longs[] = {{"backend", 1, NULL, 'b'}, {"kernel", 1, NULL, 'k'},
 		{"table", 1, NULL, 't'}, {"filter", 1, NULL, 'f'}, {"out", 1, NULL, 'o'},
 		{"jobs", 1, NULL, 'j'}, {"time", 1, NULL, 'T'}, {"verbose", 0, NULL, 'v'},
-		{"log", 0, NULL, 'l'}, {"level", 1, NULL, 'L'}, {0}};
+		{"log", 0, NULL, 'l'}, {"level", 1, NULL, 'L'}, {"live", 0, NULL, 'i'}, {0}};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "b:k:t:f:o:j:T:L:vl", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "b:k:t:f:o:j:T:L:vli", longs, NULL)) != -1) {
 		switch (c) {
 		case 'b': options.backend.is_kernel = !strcmp(optarg, "kernel"); break;
 		case 'k': options.backend.version = optarg; break;
@@ -600,6 +692,7 @@ static void parse(int argc, char **argv)
 		case 'L': options.level = atoi(optarg); break;
 		case 'v': options.verbose = true; break;
 		case 'l': options.dump_log = true; break;
+		case 'i': options.is_live = true; break;
 		default: usage();
 		}
 	}
@@ -607,28 +700,63 @@ static void parse(int argc, char **argv)
 		usage();
 }
 
-int main(int argc, char **argv)
+/* Every program in the running kernel, then in ours. */
+static int live_main(char **paths, int count, FILE *out)
 {
-	FILE *out = NULL;
-	int mode;
-	bool failed = false;
+	size_t i, accepted = 0;
 
-	parse(argc, argv);
+	if (classes_read(options.excuses)) {
+		fprintf(stderr, "truth: cannot read %s\n", options.excuses);
+		return 2;
+	}
+	options.backend.is_kernel = true;
 	backend_init(&options.backend);
+	options.is_priv_only = backend_unpriv_is_off() != NULL;
+	run_all(paths, count, NULL);
+	qsort(rows, row_count, sizeof(*rows), row_compare);
+	for (i = 0; i < row_count; i++)
+		accepted += !strcmp(rows[i].verdict, "accept");
+	if (!accepted) {
+		fprintf(stderr, "truth: the running kernel lets us load nothing\n");
+		return 77;
+	}
+	options.backend.is_kernel = false;
+	backend_init(&options.backend);
+	run_all(paths, count, out);
+	live_summary();
+	return live.looser || tallies[MODE_PRIV].crashed || tallies[MODE_UNPRIV].crashed;
+}
+
+static int table_main(char **paths, int count, FILE *out)
+{
+	bool failed = false;
+	int mode;
+
 	if (read_table(options.table)) {
 		fprintf(stderr, "truth: cannot read %s\n", options.table);
 		return 2;
 	}
+	backend_init(&options.backend);
+	run_all(paths, count, out);
+	summary();
+	for (mode = 0; mode < MODE_COUNT; mode++)
+		failed |= tallies[mode].looser || tallies[mode].crashed;
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	FILE *out = NULL;
+	int result;
+
+	parse(argc, argv);
 	if (options.out && !(out = fopen(options.out, "w"))) {
 		fprintf(stderr, "truth: cannot write %s\n", options.out);
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	run_all(argv + optind, argc - optind, out);
-	summary();
+	result = (options.is_live ? live_main : table_main)(argv + optind, argc - optind, out);
 	if (out)
 		fclose(out);
-	for (mode = 0; mode < MODE_COUNT; mode++)
-		failed |= tallies[mode].looser || tallies[mode].crashed;
-	return failed;
+	return result;
 }
