@@ -48,6 +48,12 @@ struct hachi_opts {
 	bool no_caps;
 	bool guard;	       /* interpreter checks every access (tests, fuzzers) */
 	uint64_t memory_limit; /* bytes of all maps; 0 = none */
+	/*
+	 * Maps whose elements only a kernel can serve (of sockets, devices, cgroups, storage on
+	 * objects) may be made too: the verifier judges programs that use them, and those that it
+	 * accepts are then refused with EOPNOTSUPP.
+	 */
+	bool judges_only;
 };
 
 HACHI_API int hachi_new(const struct hachi_opts *opts, struct hachi **ret_h); /* opts may be NULL */

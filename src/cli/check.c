@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct check_cmd {
 	struct hachi_opts instance;
@@ -64,6 +65,8 @@ struct result {
 	struct strbuf error;
 	u32 insns, verified;
 	char *log;
+	bool shows_log;
+	char only_kernel[96]; /* what of an accepted program user space lacks; "" = nothing */
 };
 
 static void add_text(struct show_json *json, const char *key, const char *text)
@@ -89,6 +92,8 @@ static void print_json(const struct result *r)
 	add_text(&json, "verdict", r->verdict);
 	add_number(&json, "insns", r->insns);
 	add_number(&json, "verified_insns", r->verified);
+	if (*r->only_kernel)
+		add_text(&json, "only_kernel", r->only_kernel);
 	if (r->why.reason && *r->why.reason) {
 		add_text(&json, "reason", r->why.reason);
 		add_text(&json, "category", r->why.category);
@@ -100,7 +105,7 @@ static void print_json(const struct result *r)
 		add_number(&json, "column", r->why.column);
 		add_text(&json, "source", r->why.source);
 		add_text(&json, "hint", r->why.hint);
-	} else if (r->error.len) {
+	} else if (r->error.len && !*r->only_kernel) {
 		add_text(&json, "message", strbuf_cstr(&r->error));
 	}
 	show_json_close(&json, '}');
@@ -111,11 +116,15 @@ static void print_json(const struct result *r)
 static void print_text(const struct result *r)
 {
 	if (strcmp(r->verdict, "accepted") == 0)
-		printf("%s: %s: accepted (%u instructions, %u verified)\n", r->file, r->program,
-			r->insns, r->verified);
+		printf("%s: %s: accepted (%u instructions, %u verified)%s%s\n", r->file, r->program,
+			r->insns, r->verified,
+			*r->only_kernel ? "; only a kernel can "
+					  "run it: "
+					: "",
+			r->only_kernel);
 	else
 		printf("%s\n", strbuf_cstr(&r->error));
-	if (r->log && *r->log)
+	if (r->shows_log && r->log && *r->log)
 		printf("%s", r->log);
 }
 
@@ -136,6 +145,8 @@ static void report(struct check_cmd *cmd, struct result *r)
 }
 
 #define LOG_SIZE (16u << 20) /* a smaller rotating log would make the load fail with ENOSPC */
+
+#define LOG_LEVEL_STATS 4 /* what is refused, and the counts */
 
 /* Only the program called name stays in the object. */
 static struct bpf_program *choose(struct bpf_object *object, const char *name)
@@ -168,6 +179,26 @@ static void report_accepted(struct check_cmd *cmd, const char *file, struct bpf_
 	report(cmd, &r);
 }
 
+/*
+ * Verified, and then refused since no engine of user space can run it: the log says what it is that
+ * is missing, after what the verifier counted.
+ */
+static bool is_only_for_kernel(struct result *r)
+{
+	const char *count = r->log ? strstr(r->log, "processed ") : NULL;
+	const char *end = count ? strstr(count, " is not available in user space") : NULL;
+	const char *line = end;
+
+	if (!end)
+		return false;
+	while (line > count && line[-1] != '\n')
+		line--;
+	snprintf(r->only_kernel, sizeof(r->only_kernel), "%.*s",
+		(int)(end + strlen(" is not available in user space") - line), line);
+	r->verified = (u32)strtoul(count + strlen("processed "), NULL, 10);
+	return true;
+}
+
 static void check_program(struct check_cmd *cmd, const char *file, const char *object_path,
 	const char *name, const char *section)
 {
@@ -182,12 +213,10 @@ static void check_program(struct check_cmd *cmd, const char *file, const char *o
 	err = load_open(&load, object_path, &opts, &r.error);
 	load.path = file;
 	prog = err ? NULL : choose(load.object, name);
-	if (prog && cmd->show_log) {
-		r.log = mem_zalloc(LOG_SIZE);
-		if (r.log) {
-			bpf_program__set_log_buf(prog, r.log, LOG_SIZE);
-			bpf_program__set_log_level(prog, 1);
-		}
+	r.log = prog && (cmd->show_log || cmd->h) ? mem_zalloc(LOG_SIZE) : NULL;
+	if (r.log) {
+		bpf_program__set_log_buf(prog, r.log, LOG_SIZE);
+		bpf_program__set_log_level(prog, cmd->show_log ? 1 : LOG_LEVEL_STATS);
 	}
 	if (prog) {
 		r.insns = (u32)bpf_program__insn_cnt(prog);
@@ -201,11 +230,14 @@ static void check_program(struct check_cmd *cmd, const char *file, const char *o
 				hachi_last_refusal(cmd->h, &r.why);
 			if (cmd->h ? r.why.reason && *r.why.reason : load_has_verdict(&load))
 				r.verdict = "refused";
+			else if (is_only_for_kernel(&r))
+				r.verdict = "accepted";
 			else if (strstr(strbuf_cstr(&load.messages), "failed to initialize slot"))
 				/* the program was loaded; its prog array wants the others too */
 				r.verdict = "accepted";
 		}
 	}
+	r.shows_log = cmd->show_log;
 	report(cmd, &r);
 	mem_free(r.log);
 	strbuf_release(&r.error);
@@ -276,7 +308,8 @@ static bool open_backend(struct check_cmd *cmd)
 
 int cli_check(int argc, char **argv)
 {
-	struct check_cmd cmd = {.instance.size = sizeof(cmd.instance)};
+	struct check_cmd cmd = {
+		.instance.size = sizeof(cmd.instance), .instance.judges_only = true};
 	int option;
 
 	optind = 1;

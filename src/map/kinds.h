@@ -9,6 +9,10 @@
 #define MAP_KIND(type, ops, flags) extern const struct map_ops ops;
 #include "map/kinds.def"
 
+/* Of the kinds in shapes.def. */
+extern const struct map_ops map_shape_ops;
+bool map_shape_is_known(u32 type);
+
 /* bpf_map_flags_access_ok() */
 static inline bool map_access_flags_ok(u32 flags)
 {

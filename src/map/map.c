@@ -31,7 +31,7 @@ static const struct kind kinds[] = {
 };
 
 #define REGION_MAGIC   0x70616d6968636168ull /* "hachimap" */
-#define REGION_VERSION 1
+#define REGION_VERSION 2
 
 /* In the last page of the region. */
 struct region_header {
@@ -49,6 +49,20 @@ static const struct kind *kind_of(u32 type)
 	return NULL;
 }
 
+/* enum kind_flag; of shapes all may be inner maps but the cgroup storages, which have no entries.
+ */
+static u32 flags_of(const struct map *map)
+{
+	const struct kind *kind = kind_of(map->params.type);
+
+	if (kind)
+		return kind->flags;
+	return map->params.type == BPF_MAP_TYPE_CGROUP_STORAGE ||
+			map->params.type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE
+		? 0
+		: INNER;
+}
+
 const struct map_ops *map_ops_for(u32 type)
 {
 	const struct kind *kind = kind_of(type);
@@ -56,9 +70,19 @@ const struct map_ops *map_ops_for(u32 type)
 	return kind ? kind->ops : NULL;
 }
 
+const struct map_ops *map_ops_or_shape_for(u32 type)
+{
+	return map_ops_for(type) ?: map_shape_is_known(type) ? &map_shape_ops : NULL;
+}
+
+bool map_is_shape(const struct map *map)
+{
+	return map->ops == &map_shape_ops;
+}
+
 bool map_is_per_cpu(const struct map *map)
 {
-	return kind_of(map->params.type)->flags & PER_CPU;
+	return flags_of(map) & PER_CPU;
 }
 
 u32 map_user_value_size(const struct map *map)
@@ -73,7 +97,7 @@ int map_inner_check(const struct map *inner)
 	if (inner->inner_template || inner->params.type == BPF_MAP_TYPE_ARRAY_OF_MAPS ||
 		inner->params.type == BPF_MAP_TYPE_HASH_OF_MAPS)
 		return -EINVAL;
-	return kind_of(inner->params.type)->flags & INNER ? 0 : -MAP_ENOTSUPP;
+	return flags_of(inner) & INNER ? 0 : -MAP_ENOTSUPP;
 }
 
 bool map_same_shape(const struct map *a, const struct map *b)
@@ -83,7 +107,7 @@ bool map_same_shape(const struct map *a, const struct map *b)
 	if (x->type != y->type || x->key_size != y->key_size || x->value_size != y->value_size ||
 		x->flags != y->flags || !btype_fields_same(a->fields, b->fields))
 		return false;
-	return !(kind_of(x->type)->flags & SIZED) || (x->flags & BPF_F_INNER_MAP) ||
+	return !(flags_of(a) & SIZED) || (x->flags & BPF_F_INNER_MAP) ||
 		x->max_entries == y->max_entries;
 }
 
@@ -148,7 +172,7 @@ static int handle_new(
 	map->fd = -1;
 	map->event_fd = -1;
 	map->elem_size = ALIGN_UP(params->value_size, 8u);
-	map->cpu_count = kind_of(params->type)->flags & PER_CPU ? os_cpu_count() : 1;
+	map->cpu_count = map_is_per_cpu(map) ? os_cpu_count() : 1;
 	map->region_size = ALIGN_UP(size, (u64)page) + page;
 	map->created_ns = os_time_ns(OS_CLOCK_BOOTTIME);
 	*ret_map = map;
@@ -167,7 +191,8 @@ static void handle_free(struct map *map)
 
 int map_new(const struct map_params *params, struct map **ret_map)
 {
-	const struct map_ops *ops = map_ops_for(params->type);
+	const struct map_ops *ops = params->may_be_shape ? map_ops_or_shape_for(params->type)
+							 : map_ops_for(params->type);
 	struct region_header *header;
 	struct map *map;
 	char name[32];

@@ -27,7 +27,8 @@ struct map_params {
 	u64 extra;
 	char name[16];
 	u32 ifindex, numa_node;
-	u32 caps; /* enum spec_caps of the creator */
+	u32 caps;	   /* enum spec_caps of the creator */
+	bool may_be_shape; /* see map_is_shape() */
 };
 
 /* Objects that a map's slots refer to: inner maps, programs, perf events. By id in the region. */
@@ -133,6 +134,9 @@ struct map {
 
 /* Every kind that this build serves; NULL when it does not. */
 const struct map_ops *map_ops_for(u32 type);
+/* Also those of which this build knows nothing but the shape. */
+const struct map_ops *map_ops_or_shape_for(u32 type);
+bool map_is_shape(const struct map *map);
 
 /* Checks, creates the region. The map starts with one reference. */
 int map_new(const struct map_params *params, struct map **ret_map);

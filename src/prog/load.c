@@ -185,6 +185,21 @@ static helper_fn resolve_helper(void *arg, u32 id)
 	return fn;
 }
 
+static int check_maps(struct prog *prog, struct log *log)
+{
+	for (u32 i = 0; i < prog->map_count; i++) {
+		const struct maptype_spec *spec;
+
+		if (!map_is_shape(prog->maps[i]))
+			continue;
+		spec = maptype_spec_by_type(prog->maps[i]->params.type);
+		log_printf(log, "map kind %s is not available in user space\n",
+			spec ? spec->name : "unknown");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 /* What this build cannot carry out is said here, by name, not met in the middle of a run. */
 static int check_helpers(struct prog *prog, struct log *log)
 {
@@ -219,7 +234,9 @@ static int compile(struct prog *prog, const struct prog_load_args *args, struct 
 	code->helper_ctx = prog;
 	code->prog_type = prog->type;
 	code->name = prog->name;
-	err = check_helpers(prog, log);
+	err = check_maps(prog, log);
+	if (!err)
+		err = check_helpers(prog, log);
 	if (err)
 		return err;
 	err = (prog->guard ? &engine_interp : args->engine)->compile(code, log, &prog->image);

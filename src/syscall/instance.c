@@ -53,6 +53,7 @@ static int copy_opts(struct hachi *h, const struct hachi_opts *opts)
 		return -EINVAL;
 	h->caps = opts->caps || opts->no_caps ? opts->caps : CAP_ALL;
 	h->guard = opts->guard;
+	h->judges_only = opts->judges_only;
 	h->memory_limit = opts->memory_limit;
 	h->btf_path = mem_strdup(opts->btf_path ? opts->btf_path : "/sys/kernel/btf/vmlinux");
 	return h->btf_path ? pin_table_init(&h->pins, opts->pin_dir) : -ENOMEM;

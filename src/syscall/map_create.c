@@ -91,6 +91,19 @@ static bool may_omit_key(u32 type)
 	}
 }
 
+/* Storage on objects shows its values by their BTF (kernel: bpf_local_storage_map_alloc_check()).
+ */
+static bool needs_btf(u32 type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case HACHI_BPF_MAP_TYPE_CGRP_STORAGE: return true;
+	default: return false;
+	}
+}
+
 static bool has_size(const struct btf *btf, u32 id, u32 size)
 {
 	u32 bytes;
@@ -266,8 +279,11 @@ static int check_attr(struct hachi *h, const struct attr_map_create *attr,
 	if ((attr->map_flags & BPF_F_NUMA_NODE) && attr->numa_node)
 		return -EINVAL; /* one node */
 	spec = maptype_spec_by_type(attr->map_type);
-	*ret_ops = map_ops_for(attr->map_type);
+	*ret_ops =
+		h->judges_only ? map_ops_or_shape_for(attr->map_type) : map_ops_for(attr->map_type);
 	if (!spec || spec->since > h->kernel->version || !*ret_ops)
+		return -EINVAL;
+	if (needs_btf(attr->map_type) && (!attr->btf_key_type_id || !attr->btf_value_type_id))
 		return -EINVAL;
 	*ret_params = (struct map_params){
 		.type = attr->map_type,
@@ -279,6 +295,7 @@ static int check_attr(struct hachi *h, const struct attr_map_create *attr,
 		.ifindex = attr->map_ifindex,
 		.numa_node = attr->numa_node,
 		.caps = hachi_caps(h),
+		.may_be_shape = h->judges_only,
 	};
 	err = (*ret_ops)->check ? (*ret_ops)->check(ret_params) : 0;
 	if (err)

@@ -185,6 +185,45 @@ TEST(an_element_that_was_updated_is_looked_up_iterated_and_deleted)
 	hachi_free(h);
 }
 
+TEST(maps_that_only_a_kernel_serves_are_made_where_programs_are_only_judged)
+{
+	struct hachi_opts opts = {.size = sizeof(opts), .judges_only = true};
+	struct hachi *h = NULL, *runs = new_hachi(NULL);
+	u32 key = 0, value = 1;
+	long fd;
+
+	REQUIRE_EQ(hachi_new(&opts, &h), 0);
+	CHECK_EQ(map_create(runs, BPF_MAP_TYPE_SOCKMAP, 4, 4, 1, 0), -EINVAL);
+	fd = map_create(h, BPF_MAP_TYPE_SOCKMAP, 4, 4, 1, 0);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(elem(h, BPF_MAP_LOOKUP_ELEM, fd, &key, &value, 0), -EOPNOTSUPP);
+	CHECK_EQ(elem(h, BPF_MAP_UPDATE_ELEM, fd, &key, &value, 0), -EOPNOTSUPP);
+	/* sk_redirect_map(skb, map, 0, 0) is verified, and then cannot be carried out */
+	const struct insn insns[] = {
+		{.op = BPF_LD | BPF_IMM | BPF_DW,
+			.dst = 2,
+			.src = BPF_PSEUDO_MAP_FD,
+			.imm = (s32)fd},
+		{0},
+		INSN_MOV64_IMM(3, 0),
+		INSN_MOV64_IMM(4, 0),
+		{.op = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_sk_redirect_map},
+		INSN_EXIT(),
+	};
+	CHECK_EQ(prog_load(h, BPF_PROG_TYPE_SK_SKB, insns, ARRAY_SIZE(insns)), -EOPNOTSUPP);
+	CHECK_EQ(prog_load(h, BPF_PROG_TYPE_XDP, insns, ARRAY_SIZE(insns)), -EINVAL);
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_SOCKMAP, 4, 5, 1, 0), -EINVAL);
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_SOCKMAP, 8, 4, 1, 0), -EINVAL);
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_SOCKMAP, 4, 4, 0, 0), -EINVAL);
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_CPUMAP, 4, 16, 1, 0), -EINVAL);
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_CGROUP_STORAGE, 12, 4, 0, 0), -EINVAL);
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, 16, 32769, 0, 0), -E2BIG);
+	/* without BTF */
+	CHECK_EQ(map_create(h, BPF_MAP_TYPE_TASK_STORAGE, 4, 4, 0, BPF_F_NO_PREALLOC), -EINVAL);
+	hachi_free(h);
+	hachi_free(runs);
+}
+
 TEST(a_duplicate_keeps_a_map_and_the_last_close_frees_it)
 {
 	int before = open_fds();

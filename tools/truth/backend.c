@@ -161,8 +161,11 @@ const char *backend_unpriv_is_off(void)
 
 int backend_begin(unsigned int caps)
 {
-	struct hachi_opts opts = {
-		.size = sizeof(opts), .kernel = config.version, .caps = caps, .no_caps = caps == 0};
+	struct hachi_opts opts = {.size = sizeof(opts),
+		.kernel = config.version,
+		.caps = caps,
+		.no_caps = caps == 0,
+		.judges_only = true};
 
 	if (config.is_kernel)
 		return set_effective(caps);
