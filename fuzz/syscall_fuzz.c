@@ -3,8 +3,10 @@
  * Bytes as a sequence of system calls on an instance: well-formed ones on descriptors that earlier
  * ones made, and attrs of any bytes (whose addresses are those of a scratch buffer or invalid
  * ones). No crash, no sanitizer report; and when every descriptor is closed and every pin removed,
- * no object has an id any more and no file of the process is left open.
+ * no object has an id any more and no file of the process is left open. Memory may run out on the
+ * way: at the byte 0xfe, or at the allocation that a test names (test/unit/memory_test.c).
  */
+#include "base/alloc.h"
 #include "base/os.h"
 #include "fuzz/fuzz.h"
 #include "isa/insn.h"
@@ -27,6 +29,10 @@ struct state {
 	u8 scratch[SCRATCH];
 	u8 attr[ATTR_MAX + 24];
 };
+
+/* The allocation that fails, counted from the start of the input; 0 = none. And whether it did. */
+static u64 fail_nth;
+static bool has_failed;
 
 static u8 next(struct state *s)
 {
@@ -365,16 +371,27 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	s = (struct state){.data = data, .size = size};
 	for (u32 i = 0; i < FDS; i++)
 		s.fds[i] = -1;
-	if (hachi_new(&opts, &s.h))
+	if (fail_nth & 1)
+		opts.engine = NULL;
+	mem_fail_nth(fail_nth);
+	if (hachi_new(&opts, &s.h)) {
+		has_failed = mem_has_failed();
+		mem_fail_nth(0);
+		FUZZ_CHECK(open_files() == before);
 		return 0;
+	}
 	for (u32 i = 0; i < CALLS && s.size; i++) {
 		u8 call = next(&s);
 
 		if (call == 0xff)
 			hachi_attach_walk(s.h, fire, &s);
+		else if (call == 0xfe && !fail_nth)
+			mem_fail_nth(next(&s));
 		else
 			calls[call % ARRAY_SIZE(calls)](&s);
 	}
+	has_failed = mem_has_failed();
+	mem_fail_nth(0);
 	check_nothing_left(&s);
 	hachi_free(s.h);
 	FUZZ_CHECK(open_files() == before);
