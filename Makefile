@@ -31,7 +31,7 @@ CFLAGS_asan := -O1 -g -Werror -DHACHI_DEV -fsanitize=address,undefined -fno-sani
 CFLAGS_tsan := -O1 -g -DHACHI_DEV -fsanitize=thread
 CFLAGS_cov  := -O0 -g -DHACHI_DEV --coverage
 CFLAGS_fuzz := -O1 -g -DHACHI_DEV -DHACHI_FUZZ -fsanitize=address,undefined,fuzzer-no-link \
-	       -fno-sanitize=alignment -fno-sanitize-recover=all
+	       -fno-sanitize=alignment,function -fno-sanitize-recover=all
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_cov  := --coverage
@@ -157,6 +157,13 @@ uninstall:
 	rm -rf $(I)/bin/hachi $(I)/lib/libhachi.a $(I)/lib/libhachi.so $(I)/lib/libhachi.so.0 \
 		$(I)/lib/hachi $(I)/include/hachi $(I)/share/man/man1/hachi.1 $(I)/share/hachi \
 		$(I)/share/bash-completion/completions/hachi $(I)/lib/pkgconfig/hachi.pc
+
+# ---- measure -----------------------------------------------------------------------------------
+# Each mk/bench-*.mk adds its part.
+.PHONY: bench
+bench:
+	@for part in $(BENCH_TARGETS); do \
+		echo "# make $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
 
 .PHONY: libs test-bins clean help
 # What must compile, without linking the command: quick.

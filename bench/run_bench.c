@@ -20,6 +20,7 @@
 
 #define ROUNDS 15
 #define CALLS  "30000"
+#define MANY   "2000000"
 
 struct figure {
 	double ms[ROUNDS];
@@ -110,21 +111,46 @@ static void compare(const char *what, char **a, const char *a_name, char **b, co
 		median(&fa) - median(&fb), fa.peak_kib);
 }
 
+/* The same by bpftrace and BCC, in the kernel, where they are installed and may run. */
+static void compare_others(char **hello)
+{
+	char *bpftrace[] = {WORD("bpftrace"), WORD("-e"),
+		WORD("tracepoint:syscalls:sys_enter_execve { printf(\"Hello, World!\\n\"); }"),
+		WORD("-c"), WORD("/bin/true"), NULL};
+	char *bcc[] = {WORD("python3"), WORD("-c"),
+		WORD("import bcc, subprocess\n"
+		     "b = bcc.BPF(text='TRACEPOINT_PROBE(syscalls, sys_enter_execve) "
+		     "{ bpf_trace_printk(\"Hello, World!\\\\n\"); return 0; }')\n"
+		     "subprocess.run(['/bin/true'])\n"),
+		NULL};
+
+	if (geteuid() == 0 && system("bpftrace --version >/dev/null 2>&1") == 0)
+		compare("hello around true", hello, "hachi run", bpftrace, "bpftrace");
+	else
+		printf("%-34s bpftrace is not installed or not permitted\n", "hello around true");
+	if (geteuid() == 0 && system("python3 -c 'import bcc' 2>/dev/null") == 0)
+		compare("hello around true", hello, "hachi run", bcc, "BCC");
+	else
+		printf("%-34s BCC is not installed or not permitted\n", "hello around true");
+}
+
 int main(int argc, char **argv)
 {
 	char *self = argv[0], *hachi = argc > 1 ? argv[1] : self;
 	char *hello[] = {hachi, WORD("run"), object[0], WORD("--"), WORD("/bin/true"), NULL};
 	char *idle[] = {self, WORD("ptrace"), WORD("/bin/true"), NULL};
-	char *traced[] = {hachi, WORD("run"), object[1], WORD("--"), self, WORD("getppid"), NULL};
+	char *traced[] = {hachi, WORD("run"), object[1], WORD("--"), self, WORD("getppid"),
+		WORD(CALLS), NULL};
 	char *strace[] = {WORD("strace"), WORD("-f"), WORD("-o"), WORD("/dev/null"), self,
-		WORD("getppid"), NULL};
-	char *unheard[] = {hachi, WORD("run"), object[0], WORD("--"), self, WORD("getppid"), NULL};
-	char *bare[] = {self, WORD("getppid"), NULL};
+		WORD("getppid"), WORD(CALLS), NULL};
+	char *unheard[] = {
+		hachi, WORD("run"), object[0], WORD("--"), self, WORD("getppid"), WORD(MANY), NULL};
+	char *bare[] = {self, WORD("getppid"), WORD(MANY), NULL};
 
 	if (argc >= 3 && strcmp(argv[1], "ptrace") == 0)
 		return bare_ptrace(argv + 2);
-	if (argc == 2 && strcmp(argv[1], "getppid") == 0) {
-		for (int i = 0; i < atoi(CALLS); i++)
+	if (argc == 3 && strcmp(argv[1], "getppid") == 0) {
+		for (int i = 0; i < atoi(argv[2]); i++)
 			syscall(SYS_getppid);
 		return 0;
 	}
@@ -136,6 +162,7 @@ int main(int argc, char **argv)
 	snprintf(object[1], sizeof(object[1]), "%s/getppid.bpf.o", argv[2]);
 	compare("hello around true", hello, "hachi run", idle, "bare ptrace");
 	compare(CALLS " traced system calls", traced, "hachi run", strace, "strace");
-	compare(CALLS " system calls without listeners", unheard, "hachi run", bare, "bare");
+	compare(MANY " system calls without listeners", unheard, "hachi run", bare, "bare");
+	compare_others(hello);
 	return 0;
 }

@@ -21,6 +21,7 @@ $(BENCH_DIR)/bench: $(OBJ)/bench/engine/bench.o $(BENCH_DIR)/gcc.o $(BENCH_DIR)/
 		$(BENCH_DIR)/scalar.o $(B)/libcore.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libbpf) -lm $(LDLIBS)
 
+BENCH_TARGETS += bench-engine
 .PHONY: bench-engine
 bench-engine: $(BENCH_DIR)/bench $(BENCH_DIR)/programs.bpf.o
 	@$(BENCH_DIR)/bench $(BENCH_DIR)/programs.bpf.o $(BENCH)
