@@ -1,11 +1,20 @@
 #!/bin/sh
 # Bad input: one clear sentence, the right exit status, nothing left behind.
+# shellcheck disable=SC2015 # pass and fail do not fail
 cd "$(dirname "$0")/../.." || exit 1
 . test/cli/lib.sh
 
 # temporary objects of this test alone
 mkdir "$tmp/tmpdir"
 export TMPDIR="$tmp/tmpdir"
+
+as_user() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
 
 one_sentence() { # name
 	if [ "$(grep -c '^Error: ' "$tmp/err")" = 1 ]; then
@@ -55,6 +64,27 @@ if have clang-19 || have clang; then
 			fail "an object cut at byte $at is refused with its name" "$tmp/all"
 		fi
 	done
+	# BTF that says more than there is, a kind that is none, a type that refers to itself
+	section_at() { # name
+		printf '%d' "0x$(readelf -SW "$tmp/good.bpf.o" |
+			sed -n "s/.* $1  *PROGBITS  *[0-9a-f]*  *\([0-9a-f]*\) .*/\1/p")"
+	}
+	for hostile in '.BTF 12 \377\377\377\177' '.BTF 28 \0\0\0\077' '.BTF 28 \0\0\0\002\001\0\0\0' \
+		'.BTF 4 \377\377\0\0' '.BTF.ext 12 \377\377\377\177' '.BTF.ext 8 \377\377\377\377'; do
+		# shellcheck disable=SC2086 # section, offset, bytes
+		set -- $hostile
+		cp "$tmp/good.bpf.o" "$tmp/hostile.bpf.o"
+		# shellcheck disable=SC2059 # the bytes are the format
+		printf "$3" | dd of="$tmp/hostile.bpf.o" bs=1 seek=$(($(section_at "$1") + $2)) \
+			conv=notrunc 2>/dev/null
+		run "$HACHI" run "$tmp/hostile.bpf.o" -r examples/sample.pcap
+		if [ "$status" = 125 ] && grep -q '^Error: .*hostile.bpf.o.*' "$tmp/err" &&
+			[ "$(grep -c '^Error: ' "$tmp/err")" = 1 ]; then
+			pass "hostile $1 at byte $2 is refused with the file's name"
+		else
+			fail "hostile $1 at byte $2 is refused with the file's name" "$tmp/all"
+		fi
+	done
 	run "$HACHI" run "$tmp/good.bpf.o" -- true
 	expect_status "an XDP program without packets" 125
 	expect_line "an XDP program without packets: asks for a capture" '-r FILE.pcap' "$tmp/err"
@@ -62,6 +92,17 @@ if have clang-19 || have clang; then
 	expect_line "a capture that is not there" 'nothere.pcap' "$tmp/err"
 	run "$HACHI" run "$tmp/good.bpf.o" -r "$tmp/text.bpf.o"
 	expect_status "a capture that is none" 125
+	run "$HACHI" run "$tmp/good.bpf.o" -r examples
+	expect_status "a folder as capture" 125
+	if [ "$(id -u)" != 0 ] || { have setpriv && as_user test -r "$HACHI"; }; then
+		cp examples/sample.pcap "$tmp/secret.pcap"
+		chmod 755 "$tmp" && chmod 644 "$tmp/good.bpf.o" && chmod 0 "$tmp/secret.pcap"
+		run as_user "$HACHI" run "$tmp/good.bpf.o" -r "$tmp/secret.pcap"
+		expect_status "a capture that may not be read" 125
+		expect_line "a capture that may not be read: says so" 'secret.pcap: Permission denied' "$tmp/err"
+	else
+		skip "a capture that may not be read" "this tree is not readable to others"
+	fi
 	head -c 1000 examples/sample.pcap >"$tmp/cut.pcap"
 	run "$HACHI" run "$tmp/good.bpf.o" -r "$tmp/cut.pcap"
 	expect_status "a capture that is cut off" 125
@@ -72,6 +113,9 @@ if have clang-19 || have clang; then
 		expect_line "a full disk at -w: says so" 'No space left' "$tmp/err"
 		run sh -c "'$HACHI' run '$tmp/good.bpf.o' -r examples/sample.pcap >/dev/full"
 		expect_status "a full disk at standard output" 125
+		run "$HACHI" run -o /dev/full examples/hello.bpf.c -- sh -c 'exit 3'
+		expect_status "a full disk at -o" 125
+		expect_line "a full disk at -o: says so" 'No space left' "$tmp/err"
 	fi
 
 	cat >"$tmp/kernel_only.bpf.c" <<'C'
@@ -128,6 +172,24 @@ C
 	expect_status "a command that cannot be executed" 125
 	run env PATH=/nonexistent "$HACHI" run examples/hello.bpf.c -- /bin/true
 	expect_line "no clang: says what to install" 'clang-19' "$tmp/err"
+
+	run "$HACHI" run -o "$tmp/nowhere/out" examples/hello.bpf.c -- true
+	expect_line "an output file that cannot be made: names it" 'nowhere/out: No such file' "$tmp/err"
+	run "$HACHI" run -d never examples/hello.bpf.c -- true
+	expect_line "-d without a number" '^Error: -d never' "$tmp/err"
+	run "$HACHI" exec -- no-such-program-anywhere
+	expect_status "exec of a missing program" 125
+	expect_line "exec of a missing program: names it" 'no-such-program-anywhere' "$tmp/err"
+
+	# refused, or ended early: the command is not started, or goes on untraced to its own end
+	run "$HACHI" run examples/broken.bpf.c -- touch "$tmp/started"
+	expect_status "a program that is refused" 125
+	expect_line "a program that is refused: its line" 'broken.bpf.c:[0-9]+:[0-9]+' "$tmp/err"
+	[ -e "$tmp/started" ] && fail "a program that is refused: the command is not started" ||
+		pass "a program that is refused: the command is not started"
+	run "$HACHI" run -d 0.2 examples/hello.bpf.c -- sh -c "sleep 1; /bin/echo end >'$tmp/end'; exit 7"
+	expect_status "a command outlives -d" 7
+	expect_equal "a command outlives -d, and is neither stopped nor killed" "$(cat "$tmp/end")" end
 
 	run timeout -s INT 2 "$HACHI" run examples/bytes.bpf.c -- sh -c 'echo abc; exec sleep 3'
 	expect_line "Ctrl-C ends with the maps printed" ' 4$' "$tmp/all"
