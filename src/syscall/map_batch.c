@@ -202,7 +202,7 @@ static int batch_run(struct batch *b, enum batch_kind kind)
 	keys = mem_zalloc(2 * (size_t)b->key_size);
 	b->value = mem_zalloc(b->value_size);
 	b->key = keys;
-	b->prev = keys + b->key_size;
+	b->prev = keys ? keys + b->key_size : NULL;
 	if (!keys || !b->value)
 		err = -ENOMEM;
 	else if (kind <= BATCH_TAKE && b->map->ops->bucket)
