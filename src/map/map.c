@@ -57,10 +57,12 @@ static u32 flags_of(const struct map *map)
 
 	if (kind)
 		return kind->flags;
-	return map->params.type == BPF_MAP_TYPE_CGROUP_STORAGE ||
-			map->params.type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE
-		? 0
-		: INNER;
+	switch (map->params.type) {
+	case BPF_MAP_TYPE_STRUCT_OPS:
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: return 0;
+	default: return INNER;
+	}
 }
 
 const struct map_ops *map_ops_for(u32 type)

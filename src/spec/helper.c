@@ -59,6 +59,7 @@ enum set_rule {
 	RULE_SK_STORAGE,
 	RULE_LSM_SLEEPABLE,
 	RULE_LSM_SOCKOPT,
+	RULE_ITER_SOCKOPT,
 	RULE_NOT_RELEASE,
 };
 
@@ -187,6 +188,8 @@ static enum helper_access rule_access(enum set_rule rule, const struct helper_qu
 		is_ok = funcset_has(FUNCSET_lsm_sockopt_locked, target) ||
 			funcset_has(FUNCSET_lsm_sockopt_unlocked, target);
 		return is_ok ? HELPER_OK : HELPER_NOT_HERE;
+	case RULE_ITER_SOCKOPT:
+		return funcset_has(FUNCSET_iter_sockopt, target) ? HELPER_OK : HELPER_NOT_HERE;
 	case RULE_NOT_RELEASE:
 		is_ok = !target || strcmp(target, "release") != 0;
 		return is_ok ? HELPER_OK : HELPER_NOT_HERE;

@@ -135,6 +135,22 @@ static int check_array_key(const struct map *map, const struct attr_map_create *
 	return key.bits == 32 && !key.bit_offset ? 0 : -EINVAL;
 }
 
+/* Types that a map may own, since the kernel knows how to release them. */
+static bool has_dtor(void *arg, const struct btf *kernel, u32 type)
+{
+	static const struct {
+		const char *name;
+		u32 since;
+	} types[] = {{"task_struct", KERNEL(6, 2)}, {"cgroup", KERNEL(6, 2)},
+		{"bpf_cpumask", KERNEL(6, 3)}, {"bpf_crypto_ctx", KERNEL(6, 10)}};
+	const struct hachi *h = arg;
+
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(btype_name(kernel, type), types[i].name) == 0)
+			return h->kernel->version >= types[i].since;
+	return false;
+}
+
 /* Only kernel pointers need the kernel's BTF, and reading that takes a while. */
 static bool mentions_kptr(const struct btf *btf)
 {
@@ -146,7 +162,9 @@ static bool mentions_kptr(const struct btf *btf)
 
 static int check_key_value(struct hachi *h, struct map *map, const struct attr_map_create *attr)
 {
-	struct btype_fields_env env = {.kernel = mentions_kptr(map->btf) ? hachi_vmlinux(h) : NULL};
+	struct btype_fields_env env = {.kernel = mentions_kptr(map->btf) ? hachi_vmlinux(h) : NULL,
+		.has_dtor = has_dtor,
+		.arg = h};
 	u32 type = map->params.type;
 	int err;
 
@@ -177,6 +195,19 @@ static int check_key_value(struct hachi *h, struct map *map, const struct attr_m
 	return 0;
 }
 
+/* The table of functions that the map would register (kernel: bpf_struct_ops_map_alloc()). */
+static int check_struct_ops(struct hachi *h, const struct attr_map_create *attr)
+{
+	static const char prefix[] = "bpf_struct_ops_";
+	const struct btf *btf = hachi_vmlinux(h);
+	u32 id = attr->btf_vmlinux_value_type_id;
+
+	if (!btf || !btype_by_id(btf, id) ||
+		strncmp(btype_name(btf, id), prefix, sizeof(prefix) - 1) != 0)
+		return -BTYPE_ENOTSUPP;
+	return has_size(btf, id, attr->value_size) ? 0 : -EINVAL;
+}
+
 static int set_btf(struct hachi *h, struct map *map, const struct attr_map_create *attr)
 {
 	struct btf_object *object;
@@ -194,6 +225,8 @@ static int set_btf(struct hachi *h, struct map *map, const struct attr_map_creat
 	map->btf = btype_ref(object->btf); /* the object's reference goes with it: map_gone() */
 	if (attr->btf_value_type_id)
 		err = check_key_value(h, map, attr);
+	if (attr->btf_vmlinux_value_type_id)
+		err = check_struct_ops(h, attr);
 	map->btf_key_type_id = attr->btf_key_type_id;
 	map->btf_value_type_id = attr->btf_value_type_id;
 	map->btf_vmlinux_value_type_id = attr->btf_vmlinux_value_type_id;
@@ -282,6 +315,9 @@ static int check_attr(struct hachi *h, const struct attr_map_create *attr,
 	*ret_ops =
 		h->judges_only ? map_ops_or_shape_for(attr->map_type) : map_ops_for(attr->map_type);
 	if (!spec || spec->since > h->kernel->version || !*ret_ops)
+		return -EINVAL;
+	if (attr->map_type == BPF_MAP_TYPE_STRUCT_OPS &&
+		(!attr->btf_vmlinux_value_type_id || attr->max_entries != 1))
 		return -EINVAL;
 	if (needs_btf(attr->map_type) && (!attr->btf_key_type_id || !attr->btf_value_type_id))
 		return -EINVAL;

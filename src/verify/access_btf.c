@@ -243,6 +243,14 @@ static const struct iter_arg {
 	{"cgroup", 8, REG_BTF | REG_MAYBE_NULL | REG_TRUSTED, "cgroup"},
 	{"sockmap", 16, REG_BUF | REG_MAYBE_NULL | REG_RDONLY, NULL},
 	{"sockmap", 24, REG_BTF | REG_MAYBE_NULL, "sock"},
+	{"bpf_sk_storage_map", 16, REG_BTF | REG_MAYBE_NULL, "sock"},
+	{"bpf_sk_storage_map", 24, REG_BUF | REG_MAYBE_NULL, NULL},
+	{"tcp", 8, REG_BTF | REG_MAYBE_NULL | REG_TRUSTED, "sock_common"},
+	{"udp", 8, REG_BTF | REG_MAYBE_NULL | REG_TRUSTED, "udp_sock"},
+	{"unix", 8, REG_BTF | REG_MAYBE_NULL, "unix_sock"},
+	{"netlink", 8, REG_BTF | REG_MAYBE_NULL, "netlink_sock"},
+	{"ipv6_route", 8, REG_BTF | REG_MAYBE_NULL, "fib6_info"},
+	{"ksym", 8, REG_BTF | REG_MAYBE_NULL, "kallsym_iter"},
 };
 
 bool iter_target_is_known(const char *name)
