@@ -2,12 +2,14 @@
 #
 #   make                   build/hachi, build/libhachi.a, build/libhachi.so, build/libhachi-preload.so
 #   make MODE=dev ...      the same under build/dev/; modes: rel (default) dev asan tsan cov fuzz
+#   make ARCH=arm64 core   the core for another machine, under build/arm64/ (mk/arm64.mk)
 MODE   ?= rel
+ARCH   ?=
 PREFIX ?= /usr/local
 V      ?= 0
 VERSION := 0.1.0
 
-B   := $(if $(filter rel,$(MODE)),build,build/$(MODE))
+B   := build$(ARCH:%=/%)$(if $(filter rel,$(MODE)),,/$(MODE))
 OBJ := $(B)/obj
 Q   := $(if $(filter 1,$(V)),,@)
 
@@ -16,11 +18,18 @@ CORE_DIRS := base isa cbpf btf domain spec verify map runtime jit jit/x86_64 jit
 TOOL_DIRS := source client supervise show cli
 
 CC     ?= gcc
+CROSS  :=
 ifeq ($(MODE),fuzz)
 CC     := clang-19
 endif
+ifeq ($(ARCH),arm64)
+CROSS  := aarch64-linux-gnu-
+ifneq ($(origin CC),command line)
+CC     := $(CROSS)gcc
+endif
+endif
 CLANG  ?= $(firstword $(shell command -v clang-19 clang 2>/dev/null) clang-19)
-OBJCOPY ?= objcopy
+OBJCOPY ?= $(CROSS)objcopy
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wpointer-arith -Wno-unused-parameter -Wno-missing-field-initializers
@@ -73,19 +82,19 @@ $(OBJ)/%.o: %.c Makefile
 # Everything of the core, for our own binaries.
 $(B)/libcore.a: $(CORE_OBJ)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(CROSS)ar rcs $@ $^
 
 $(B)/libtool.a: $(filter-out $(OBJ)/src/cli/main.o,$(TOOL_OBJ))
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(CROSS)ar rcs $@ $^
 
 # What others link: one prelinked object, so that no name of ours but hachi_* can collide.
 $(B)/libhachi.a: $(CORE_OBJ)
 	@echo "  AR    $@"
-	$(Q)ld -r -o $(OBJ)/hachi-whole.o $^
+	$(Q)$(CROSS)ld -r -o $(OBJ)/hachi-whole.o $^
 	$(Q)$(OBJCOPY) --localize-hidden $(OBJ)/hachi-whole.o $(OBJ)/hachi-prelinked.o
 	@rm -f $@
-	$(Q)ar rcs $@ $(OBJ)/hachi-prelinked.o
+	$(Q)$(CROSS)ar rcs $@ $(OBJ)/hachi-prelinked.o
 
 $(B)/libhachi.so: $(CORE_OBJ)
 	@echo "  LD    $@"
@@ -165,7 +174,9 @@ bench:
 	@for part in $(BENCH_TARGETS); do \
 		echo "# make $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
 
-.PHONY: libs test-bins clean help
+.PHONY: libs core test-bins clean help
+# What embeds: it needs libc only.
+core: $(B)/libcore.a $(B)/libhachi.a $(B)/libhachi.so
 # What must compile, without linking the command: quick.
 libs: $(B)/libcore.a $(B)/libtool.a $(DOOR_OBJ)
 test-bins: $(TEST_BIN)
@@ -178,6 +189,7 @@ help:
 	@echo '  all (default)  build/hachi, build/libhachi.{a,so}, build/libhachi-preload.so'
 	@echo '  demo           the main job, shown'
 	@echo '  check          all tests; prints "N passed, N failed"'
+	@echo '  check-arm64    the core cross built, engines under qemu-aarch64'
 	@echo '  check-docs     runs every command of README and docs'
 	@echo '  lint format    style, layers, names'
 	@echo '  bench soak     measurements as ratios; long runs'

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "jit/engine.h"
 
+#include "jit/arm64/arm64.h"
 #include "jit/x86_64/x86_64.h"
 
 /* Fastest first. */
 static const struct engine *const engines[] = {
 	&engine_x86_64,
+	&engine_arm64,
 	&engine_interp,
 };
 

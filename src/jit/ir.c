@@ -82,3 +82,22 @@ void ir_replace(struct ir_func *f, u32 v, u32 with)
 	if (with != v)
 		f->replaced[v] = with;
 }
+
+enum ir_cond ir_cond_exchanged(enum ir_cond cond)
+{
+	switch (cond) {
+	case IR_ULT: return IR_UGT;
+	case IR_UGT: return IR_ULT;
+	case IR_ULE: return IR_UGE;
+	case IR_UGE: return IR_ULE;
+	case IR_SLT: return IR_SGT;
+	case IR_SGT: return IR_SLT;
+	case IR_SLE: return IR_SGE;
+	case IR_SGE: return IR_SLE;
+	case IR_EQ:
+	case IR_NE:
+	case IR_CLEAR:
+	case IR_SET: break;
+	}
+	return cond;
+}

@@ -226,6 +226,7 @@ void ir_replace(struct ir_func *f, u32 v, u32 with);
 				code;                                                              \
 		}                                                                                  \
 	} while (0)
+enum ir_cond ir_cond_exchanged(enum ir_cond cond); /* for b, a instead of a, b */
 void ir_dump(const struct ir_func *f, struct log *log);
 
 static inline struct ir_val *ir_val(struct ir_func *f, u32 v)

@@ -106,26 +106,6 @@ static enum x86_cond to_x86(enum ir_cond cond)
 	return (enum x86_cond)conds[cond];
 }
 
-/* The condition for exchanged operands. */
-static enum ir_cond exchange(enum ir_cond cond)
-{
-	switch (cond) {
-	case IR_ULT: return IR_UGT;
-	case IR_UGT: return IR_ULT;
-	case IR_ULE: return IR_UGE;
-	case IR_UGE: return IR_ULE;
-	case IR_SLT: return IR_SGT;
-	case IR_SGT: return IR_SLT;
-	case IR_SLE: return IR_SGE;
-	case IR_SGE: return IR_SLE;
-	case IR_EQ:
-	case IR_NE:
-	case IR_CLEAR:
-	case IR_SET: break;
-	}
-	return cond;
-}
-
 static void emit_test(struct lower *l, u32 a, u32 b, u8 w)
 {
 	u8 reg = lower_src(l, a, LOWER_SCRATCH);
@@ -170,7 +150,7 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 
 		a = b;
 		b = t;
-		cond = exchange(cond);
+		cond = ir_cond_exchanged(cond);
 	}
 	if (f->vals[a].flags & IR_FOLDED) {
 		compare_memory(l, lower_address(l, a), b, w);

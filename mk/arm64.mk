@@ -1,0 +1,21 @@
+# The core for arm64, and its tests under qemu-aarch64.
+#
+#   make ARCH=arm64 core	cross build: libhachi.a, libhachi.so under build/arm64/
+#   make check-arm64		engines: every instruction, random programs, calls (qemu-user)
+#
+# Tests are static and position-independent: the core needs libc only, so no library of another
+# machine is needed to run them.
+ARM64_TESTS := src/jit/arm64/emit_test test/unit/insn_suite_test test/unit/engine_test \
+	       test/unit/engine_diff_test
+ARM64_BIN   := $(ARM64_TESTS:%=$(B)/static/%)
+
+$(B)/static/%: $(OBJ)/%.o $(OBJ)/test/tap.o $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static-pie -o $@ $< $(OBJ)/test/tap.o $(B)/libcore.a $(LDLIBS)
+
+.PHONY: check-arm64 arm64-bins
+arm64-bins: $(ARM64_BIN)
+check-arm64:
+	@MAKE='$(MAKE)' tools/check-arm64.sh $(ARM64_TESTS)
+
+-include $(ARM64_TESTS:%=$(OBJ)/%.d)
