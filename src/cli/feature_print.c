@@ -166,7 +166,7 @@ static void print_insns(struct printer *p, const struct feature_door *door)
 
 int feature_print(const struct feature_door *door)
 {
-	struct printer p = {.is_json = cli_is_json()};
+	struct printer p = {.is_json = cli_is_json(), .json.is_pretty = cli_is_pretty()};
 	int err = 0;
 
 	if (p.is_json)
@@ -180,8 +180,7 @@ int feature_print(const struct feature_door *door)
 	print_insns(&p, door);
 	if (p.is_json) {
 		show_json_close(&p.json, '}');
-		err = cli_is_pretty() ? show_json_pretty(&p.json, stdout)
-				      : show_json_line(&p.json, stdout);
+		err = show_json_line(&p.json, stdout);
 		show_json_release(&p.json);
 	}
 	if (fflush(stdout) && !err)

@@ -38,8 +38,6 @@ void show_json_value(
 	struct show_json *json, const struct btf *btf, u32 type, const void *data, u32 size);
 /* Writes what was said as one line and starts anew. -ENOMEM, -EIO. */
 int show_json_line(struct show_json *json, FILE *f);
-/* The same over many lines, indented by 4 as bpftool -p does. */
-int show_json_pretty(struct show_json *json, FILE *f);
 /* Writes what was said so far, in the middle of a value too. -ENOMEM, -EIO. */
 int show_json_flush(struct show_json *json, FILE *f);
 

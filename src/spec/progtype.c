@@ -22,8 +22,11 @@ static const struct progtype_spec progs[] = {
 };
 
 static const struct attachtype_spec attachs[] = {
-#define ATTACH(type_, name_, major_, minor_)                                                       \
-	[type_] = {.type = type_, .name = #name_, .since = KERNEL(major_, minor_)},
+#define ATTACH(type_, name_, major_, minor_, prog_type_)                                           \
+	[type_] = {.type = type_,                                                                  \
+		.name = #name_,                                                                    \
+		.since = KERNEL(major_, minor_),                                                   \
+		.prog_type = prog_type_},
 #include "spec/attachtypes.def"
 };
 

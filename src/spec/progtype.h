@@ -36,6 +36,7 @@ struct progtype_spec {
 struct attachtype_spec {
 	u32 type;
 	const char *name; /* libbpf_bpf_attach_type_str: "cgroup_inet_ingress" */
+	u32 prog_type;	  /* that PROG_ATTACH derives from it; UNSPEC = none */
 	u16 since;
 };
 

@@ -3,6 +3,7 @@
  * bpf(2): takes the caller's attr in, checks the bytes that the command or the chosen kernel does
  * not know, and hands over to the command's handler (one file per group).
  */
+#include "spec/progtype.h"
 #include "syscall/instance.h"
 #include "syscall/user.h"
 
@@ -64,7 +65,7 @@ long hachi_bpf(struct hachi *h, int cmd, union bpf_attr *attr, uint32_t size)
 		return err;
 	command = cmd >= 0 && (u32)cmd < ARRAY_SIZE(commands) ? &commands[cmd] : NULL;
 	known = command ? known_bytes(command, h->kernel->version) : 0;
-	if (!known)
+	if (!known || command_since((u32)cmd) > h->kernel->version)
 		return -EINVAL;
 	for (u32 i = known; i < call.size; i++)
 		if (((const u8 *)&call.attr)[i])
