@@ -9,6 +9,8 @@
 #include "show/event.h"
 
 #include <bpf/libbpf.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
 
 #define PERF_PAGES 64 /* a CPU */
 
@@ -192,6 +194,20 @@ void run_channels_drain(struct run_channels *channels)
 		else
 			perf_buffer__consume((*channel)->perf);
 	}
+}
+
+void run_channels_finish(struct run_channels *channels)
+{
+	struct channel **channel;
+
+	run_channels_drain(channels);
+	vec_for_each (channel, &channels->list) {
+		for (size_t i = 0;
+			(*channel)->perf && i < perf_buffer__buffer_cnt((*channel)->perf); i++)
+			ioctl(perf_buffer__buffer_fd((*channel)->perf, i), PERF_EVENT_IOC_DISABLE,
+				0);
+	}
+	run_channels_drain(channels);
 }
 
 u64 run_channels_lost(const struct run_channels *channels)

@@ -21,6 +21,8 @@ int run_channels_new(struct bpf_object *object, const struct btf *btf, FILE *out
 	const struct run_channels_opts *opts, struct run_channels **ret_channels,
 	struct strbuf *ret_error);
 void run_channels_drain(struct run_channels *channels);
+/* The last time: what a full buffer refused at the end is counted as lost too. */
+void run_channels_finish(struct run_channels *channels);
 /* Events that perf buffers lost, as the kernel side counted them. */
 u64 run_channels_lost(const struct run_channels *channels);
 u64 run_channels_events(const struct run_channels *channels);

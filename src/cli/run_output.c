@@ -214,6 +214,7 @@ void run_output_close(struct run_cmd *cmd)
 	if (!output)
 		return;
 	if (output->channels) {
+		run_channels_finish(output->channels);
 		lost = run_channels_lost(output->channels);
 		if (lost)
 			cli_warn("%llu events were lost: the perf buffer was full",

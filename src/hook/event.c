@@ -167,6 +167,8 @@ int event_enable(struct event *event, bool is_enabled)
 	event->is_enabled = is_enabled;
 	if (event->att)
 		hook_enable(event->set, event->att, is_enabled);
+	if (!is_enabled && event->ring)
+		event_ring_tell_lost(event->ring);
 	pthread_mutex_unlock(&event->lock);
 	return 0;
 }

@@ -124,6 +124,19 @@ int event_ring_write(struct event_ring *ring, u32 type, const void *body, u32 bo
 	return was_empty;
 }
 
+void event_ring_tell_lost(struct event_ring *ring)
+{
+	u64 head;
+
+	pthread_mutex_lock(&ring->lock);
+	head = ring->page->data_head;
+	if (ring->lost && has_room(ring, head, 24)) {
+		put_lost(ring, &head);
+		__atomic_store_n(&ring->page->data_head, head, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&ring->lock);
+}
+
 bool event_ring_has_data(const struct event_ring *ring)
 {
 	return __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE) !=

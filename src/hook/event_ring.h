@@ -20,6 +20,8 @@ u64 event_ring_size(const struct event_ring *ring); /* as mapped */
  */
 int event_ring_write(struct event_ring *ring, u32 type, const void *body, u32 body_size,
 	const void *data, u64 data_size);
+/* What was lost since the last record, told now that no further record may come. */
+void event_ring_tell_lost(struct event_ring *ring);
 bool event_ring_has_data(const struct event_ring *ring);
 
 #endif

@@ -107,6 +107,28 @@ fi
 run "$HACHI" run --freq 99 "$tmp/sample.bpf.c" -- sleep 0.5
 refute_line "perf_event: a command that sleeps is not sampled" 'COUNT +[1-9][0-9]'
 
+# what is lost is counted, also when nothing comes after it
+cat >"$tmp/lost.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+struct { __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY); __type(key, __u32); __type(value, __u32); }
+	events SEC(".maps");
+SEC("tp/syscalls/sys_enter_execve")
+int p(void *ctx)
+{
+	char text[256] = "x";
+	for (int i = 0; i < 20000; i++)
+		bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, text, sizeof(text));
+	return 0;
+}
+C
+run "$HACHI" run "$tmp/lost.bpf.c" -- true
+seen=$(grep -c '^78 ' "$tmp/out")
+lost=$(sed -n 's/^Warning: \([0-9]*\) events were lost.*/\1/p' "$tmp/err")
+expect_equal "events that are shown and events that were lost are all that were sent" \
+	"$((seen + ${lost:-0}))" 20000
+
 # captures: pcapng and nanoseconds
 if needs "captures" tcpdump; then
 	cat >"$tmp/pcapng.c" <<'C'
