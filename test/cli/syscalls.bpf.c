@@ -9,7 +9,7 @@ char LICENSE[] SEC("license") = "GPL";
 struct event {
 	__u32 pid, tgid;
 	__s64 nr, ret;
-	__u64 arg2; /* the third: a length or flags, rarely an address */
+	__u32 args[6]; /* their lower halves: strace shows an int so */
 };
 
 struct {
@@ -34,7 +34,12 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 	struct event event = {.pid = tid, .tgid = id >> 32, .nr = ctx->args[1]};
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
 
-	bpf_probe_read_kernel(&event.arg2, sizeof(event.arg2), &regs->rdx);
+	bpf_probe_read_kernel(&event.args[0], sizeof(__u32), &regs->rdi);
+	bpf_probe_read_kernel(&event.args[1], sizeof(__u32), &regs->rsi);
+	bpf_probe_read_kernel(&event.args[2], sizeof(__u32), &regs->rdx);
+	bpf_probe_read_kernel(&event.args[3], sizeof(__u32), &regs->r10);
+	bpf_probe_read_kernel(&event.args[4], sizeof(__u32), &regs->r8);
+	bpf_probe_read_kernel(&event.args[5], sizeof(__u32), &regs->r9);
 	bpf_map_update_elem(&pending, &tid, &event, BPF_ANY);
 	return 0;
 }
