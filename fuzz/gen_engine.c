@@ -265,6 +265,44 @@ static void put_extension(struct gen *g)
 	}
 }
 
+/* A field of bits, which may go on into a sum, a product or an index; often nobody else needs it.
+ */
+static void put_field(struct gen *g)
+{
+	u8 a = any_reg(g), b = any_reg(g), class = chance(g, 60) ? BPF_ALU64 : BPF_ALU;
+	u8 sum = chance(g, 80) ? BPF_ALU64 : BPF_ALU;
+
+	put(g, INSN_MOV64_REG(a, any_reg(g)));
+	put(g,
+		INSN_RAW(class | BPF_RSH | BPF_K, a, 0, 0,
+			(s32)below(g, class == BPF_ALU ? 32 : 64)));
+	if (chance(g, 30))
+		put(g, INSN_MOV32_REG(a, a));
+	else if (chance(g, 80))
+		put(g, INSN_RAW(class | BPF_AND | BPF_K, a, 0, 0, (s32)((2u << below(g, 31)) - 1)));
+	switch (below(g, 4)) {
+	case 0: put(g, INSN_RAW(sum | BPF_ADD | BPF_X, b, a, 0, 0)); break;
+	case 1:
+		put(g, INSN_RAW(sum | BPF_MUL | BPF_X, a, any_reg(g), 0, 0));
+		put(g, INSN_RAW(sum | (chance(g, 50) ? BPF_ADD : BPF_SUB) | BPF_X, b, a, 0, 0));
+		break;
+	case 2: /* 32 bits of which the upper ones are known */
+		put(g, INSN_ALU32_IMM(BPF_AND, a, 0x1f));
+		put(g, INSN_ALU64_IMM(BPF_LSH, a, (s32)below(g, 4)));
+		put(g, INSN_MOV64_REG(SCRATCH_REG, 9));
+		put(g, INSN_ALU64_REG(BPF_ADD, SCRATCH_REG, a));
+		if (chance(g, 50))
+			put_load(g, SCRATCH_REG, 0);
+		else
+			put_store(g, SCRATCH_REG, 0);
+		put_imm64(g, SCRATCH_REG);
+		break;
+	default: break;
+	}
+	if (chance(g, 60))
+		put_imm64(g, a);
+}
+
 static void put_call(struct gen *g)
 {
 	u8 i;
@@ -366,9 +404,11 @@ static void put_anything(struct gen *g)
 		put_rotate(g);
 	else if (what < 79)
 		put_bytes(g);
-	else if (what < 83)
+	else if (what < 82)
 		put_extension(g);
-	else if (what < 86)
+	else if (what < 85)
+		put_field(g);
+	else if (what < 87)
 		put_imm64(g, any_reg(g));
 	else if (what < 92)
 		put_if(g);

@@ -2,7 +2,7 @@
 /*
  * What arm64 does for free. arm64_fold_addresses(): an addition inside an address, a constant or an
  * index, which may be multiplied by the size and be 32 bits wide. arm64_fold_operands(): shifts and
- * zero extensions of second operands, products that are added, constants.
+ * zero extensions of second operands, products that are added, fields of bits, constants.
  *
  * Needs: pass_dce; pass_narrow between the two. Keeps: order, blocks. Breaks: uses of what was
  * folded away.
@@ -90,7 +90,8 @@ static bool can_fold(const struct ir_func *f, const struct ir_val *v, u32 operan
 		return false;
 	switch (s->op) {
 	case IR_MUL: return is_sum && s->w == v->w;
-	case IR_ZEXT: return is_sum && s->size == 4 && v->w == 64;
+	case IR_ZEXT: /* unless it takes out a field itself */
+		return is_sum && s->size == 4 && v->w == 64 && !(f->vals[s->a].flags & IR_FOLDED);
 	case IR_ROL: return !is_sum && s->w == v->w && ir_is_const(f, s->b);
 	case IR_SHL:
 	case IR_SHR:
@@ -99,14 +100,30 @@ static bool can_fold(const struct ir_func *f, const struct ir_val *v, u32 operan
 	}
 }
 
+/* Low bits of x >> n: the shift becomes part of taking them out. */
+static void fold_field(struct ir_func *f, const struct ir_val *v)
+{
+	const struct ir_val *s = &f->vals[v->a];
+	bool is_mask = v->op == IR_ZEXT ||
+		(v->op == IR_AND && ir_is_const(f, v->b) && s->w == v->w &&
+			IS_POWER_OF_2(f->vals[v->b].imm + 1));
+
+	if (is_mask && !v->flags && s->op == IR_SHR && ir_is_const(f, s->b) &&
+		is_private(f, v->a, v))
+		f->vals[v->a].flags |= IR_FOLDED;
+}
+
 static void fold_operand(struct ir_func *f, struct ir_val *v)
 {
+	fold_field(f, v);
 	switch (v->op) {
 	case IR_ADD:
 	case IR_AND:
 	case IR_OR:
 	case IR_XOR:
-		if (can_fold(f, v, v->a) && !ir_is_const(f, v->b) && !can_fold(f, v, v->b)) {
+		/* a wide constant has a register of its own */
+		if (can_fold(f, v, v->a) && !can_fold(f, v, v->b) &&
+			(!ir_is_const(f, v->b) || !ir_fits_s32(f->vals[v->b].imm))) {
 			u32 t = v->a;
 
 			v->a = v->b;

@@ -31,6 +31,8 @@ void arm64_load_into(struct arm64_lower *l, u8 d, u32 v, u8 w)
 	const struct ir_val *val = &l->f->vals[v];
 	u64 imm;
 
+	if (bug_on(val->flags & IR_FOLDED))
+		l->b->err = -EFAULT;
 	if (val->bits <= 32)
 		w = 32;
 	if (is_in_reg(val)) {

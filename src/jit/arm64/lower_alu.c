@@ -121,24 +121,42 @@ static void alu_folded(struct arm64_lower *l, const struct ir_val *val, u8 d)
 	}
 }
 
+/* The low `bits` bits of what a shift to the right gives, in one instruction. */
+static void bit_field(struct arm64_lower *l, const struct ir_val *shr, u8 d, u32 bits)
+{
+	u32 count = (u32)l->f->vals[shr->b].imm & (shr->w - 1u);
+	u32 last = MIN(count + bits, (u32)shr->w) - 1;
+
+	a64_bitfield(l->b, false, shr->w, d, arm64_src(l, shr->a, shr->w, ARM64_SCRATCH), (u8)count,
+		(u8)last);
+}
+
+/* A sum with a constant; false: the constant has a register, and needs one. */
+static bool add_const(struct arm64_lower *l, const struct ir_val *val, u8 d, u64 imm)
+{
+	u8 w = val->w;
+	s64 disp = w == 32 ? (s32)imm : (s64)imm;
+
+	if (l->f->vals[val->a].op == IR_FRAME) {
+		disp = l->stack_end + (s64)imm;
+		if (disp < -0xffffff || disp > 0xffffff)
+			return false;
+		arm64_add_const(l, 64, d, A64_SP, disp);
+		return true;
+	}
+	if (!(l->f->vals[val->b].flags & IR_NO_REG))
+		return false;
+	arm64_add_const(l, w, d, arm64_base(l, val->a, w, ARM64_SCRATCH), disp);
+	return true;
+}
+
 /* With a constant; false: it must go through a register. */
 static bool alu_const(struct arm64_lower *l, const struct ir_val *val, u8 d, u64 imm)
 {
 	u8 w = val->w;
 
 	switch (val->op) {
-	case IR_ADD:
-		if (l->f->vals[val->a].op == IR_FRAME) {
-			s64 disp = l->stack_end + (s64)imm;
-
-			if (disp < -0xffffff || disp > 0xffffff)
-				return false;
-			arm64_add_const(l, 64, d, A64_SP, disp);
-		} else {
-			arm64_add_const(l, w, d, arm64_base(l, val->a, w, ARM64_SCRATCH),
-				w == 32 ? (s32)imm : (s64)imm);
-		}
-		return true;
+	case IR_ADD: return add_const(l, val, d, imm);
 	case IR_SUB: return false;
 	default:
 		if (val->op == IR_XOR && imm == (w == 32 ? UINT32_MAX : UINT64_MAX)) {
@@ -166,6 +184,9 @@ void arm64_alu(struct arm64_lower *l, u32 v)
 		multiply(l, val, d);
 	} else if (l->f->vals[val->b].flags & IR_FOLDED) {
 		alu_folded(l, val, d);
+	} else if (l->f->vals[val->a].flags & IR_FOLDED) { /* and with a mask */
+		bit_field(l, &l->f->vals[val->a], d,
+			(u32)__builtin_popcountll(l->f->vals[val->b].imm));
 	} else if (!arm64_is_const(l, val->b, val->w, &imm) || !alu_const(l, val, d, imm)) {
 		n = arm64_src(l, val->a, val->w, ARM64_SCRATCH);
 		a64_alu(l->b, alu_of(val->op), val->w, d, n,
@@ -197,9 +218,16 @@ void arm64_divide(struct arm64_lower *l, u32 v)
 void arm64_convert(struct arm64_lower *l, u32 v)
 {
 	const struct ir_val *val = &l->f->vals[v];
-	u8 d = arm64_dst(l, v), w = val->op == IR_BSWAP && val->size < 8 ? 32 : 64;
-	u8 n = arm64_src(l, val->a, w, ARM64_SCRATCH);
+	u8 d = arm64_dst(l, v), w = val->op == IR_BSWAP && val->size < 8 ? 32 : 64, n;
+	bool is_field = l->f->vals[val->a].flags & IR_FOLDED;
 
+	if (is_field) {
+		bit_field(l, &l->f->vals[val->a], d, 8u * val->size);
+		if (arm64_is_spilled(l, v))
+			arm64_store_dst(l, v, d);
+		return;
+	}
+	n = arm64_src(l, val->a, w, ARM64_SCRATCH);
 	switch (val->op) {
 	case IR_NEG: a64_alu(l->b, A64_SUB, val->w, d, A64_ZR, n); break;
 	case IR_BSWAP:
