@@ -355,11 +355,11 @@ static void check_nothing_left(struct state *s)
 	}
 }
 
+static void (*const calls[])(struct state *s) = {create_map, use_element, use_batch, load_program,
+	run_program, attach, change_links, ask_info, pin, descriptors, any_attr};
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static void (*const calls[])(struct state * s) = {create_map, use_element, use_batch,
-		load_program, run_program, attach, change_links, ask_info, pin, descriptors,
-		any_attr};
 	static struct state s;
 	struct hachi_opts opts = {.size = sizeof(opts),
 		.engine = "interp",
