@@ -211,6 +211,20 @@ bool load_has_verdict(const struct load *load)
 	return strstr(strbuf_cstr(&load->messages), LOG_BEGIN) != NULL;
 }
 
+/* Verified, but nothing here can carry it out: the last line of the log names what that is. */
+static void explain_missing(const struct load *load, struct strbuf *out)
+{
+	const char *end = load->log ? strstr(load->log, " is not available in user space") : NULL;
+	const char *line = end;
+
+	if (!end)
+		return;
+	while (line > load->log && line[-1] != '\n')
+		line--;
+	strbuf_printf(out, "\n  %.*s is not available in user space; --backend kernel has it",
+		(int)(end - line), line);
+}
+
 void load_explain(const struct load *load, struct strbuf *out)
 {
 	struct hachi_refusal why = {0};
@@ -219,8 +233,11 @@ void load_explain(const struct load *load, struct strbuf *out)
 		hachi_last_refusal(load->opts.h, &why);
 	else
 		explain_kernel_log(load, out);
-	if (!why.reason || !*why.reason)
+	if (!why.reason || !*why.reason) {
+		if (load->opts.h)
+			explain_missing(load, out);
 		return;
+	}
 	if (*why.file)
 		strbuf_printf(out, "\n  %s:%u:%u", why.file, why.line, why.column);
 	if (why.insn != UINT32_MAX)

@@ -129,6 +129,24 @@ C
 	expect_status "a kprobe inside the kernel" 125
 	expect_line "a kprobe inside the kernel: names the section and who could serve it" \
 		'kprobe/do_writepages.*kernel' "$tmp/err"
+	cat >"$tmp/helper.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("tc")
+int p(struct __sk_buff *skb)
+{
+	struct bpf_sock_tuple t = {};
+	struct bpf_sock *sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), 0, 0);
+	if (sk)
+		bpf_sk_release(sk);
+	return 0;
+}
+C
+	run "$HACHI" run "$tmp/helper.bpf.c" -r examples/sample.pcap
+	expect_status "a helper that user space lacks" 125
+	expect_line "a helper that user space lacks: names it and who has it" \
+		'helper bpf_sk.* is not available in user space; --backend kernel has it' "$tmp/err"
 	cat >"$tmp/symbol.bpf.c" <<'C'
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
