@@ -70,8 +70,11 @@ TEST_SRC := $(foreach d,$(CORE_DIRS) $(TOOL_DIRS),$(wildcard src/$(d)/*_test.c))
 	    $(wildcard test/unit/*_test.c)
 TEST_BIN := $(TEST_SRC:%.c=$(B)/test/%)
 
+# The command traces programs through their registers, for x86-64 alone; elsewhere there is the core.
+HAS_TOOLS := $(filter x86_64-%,$(shell $(CC) -dumpmachine))
+
 .PHONY: all
-all: $(B)/hachi $(B)/libhachi.a $(B)/libhachi.so $(B)/libhachi-preload.so
+all: $(if $(HAS_TOOLS),$(B)/hachi $(B)/libhachi-preload.so) $(B)/libhachi.a $(B)/libhachi.so
 
 # ---- compile -----------------------------------------------------------------------------------
 $(OBJ)/%.o: %.c Makefile
@@ -84,6 +87,13 @@ $(B)/libcore.a: $(CORE_OBJ)
 	@rm -f $@
 	$(Q)$(CROSS)ar rcs $@ $^
 
+ifeq ($(HAS_TOOLS),)
+$(TOOL_OBJ) $(DOOR_OBJ): no-tools
+.PHONY: no-tools
+no-tools:
+	@echo 'hachi: the command is for x86-64; here there are: make core, make check-arm64' >&2
+	@exit 1
+endif
 $(B)/libtool.a: $(filter-out $(OBJ)/src/cli/main.o,$(TOOL_OBJ))
 	@rm -f $@
 	$(Q)$(CROSS)ar rcs $@ $^

@@ -52,5 +52,18 @@ for cpu in $cpus; do
 		programs+=("$program")
 	done
 done
+# a program that is loaded, verified, compiled and run through the library
+cat >"$work/embed" <<END
+#!/bin/sh
+echo 1..1
+if ${emulator:+$emulator max} '$PWD/$built/embed' 2>&1 | grep -qx 'GET requests: 2'; then
+	echo 'ok 1 - a_program_embeds_the_library_on_arm64'
+else
+	echo 'not ok 1 - a_program_embeds_the_library_on_arm64'
+	exit 1
+fi
+END
+chmod 755 "$work/embed"
+programs+=("$work/embed")
 # Skips under emulation are those of the machine: another kernel's answers are no question here.
 HACHI_CI='' HACHI_FUZZ_SECONDS=${HACHI_FUZZ_SECONDS:-10} tools/run-tests.sh -j 2 "${programs[@]}"
