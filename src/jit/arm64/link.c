@@ -263,7 +263,8 @@ void a64_write(const struct a64_buf *b, u8 *dst)
 	for (i = 0; i < b->item_count; i++) {
 		const struct a64_item *item = &b->items[i];
 
-		memcpy(p, b->code + from, (item->at - from) * sizeof(u32));
+		if (item->at > from)
+			memcpy(p, b->code + from, (item->at - from) * sizeof(u32));
 		p += item->at - from;
 		from = item->at;
 		write_item(b, item, base, p);
