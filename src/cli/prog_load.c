@@ -234,13 +234,16 @@ static int pin_program(
 	struct words *w, struct load_cmd *cmd, struct bpf_program *prog, const char *path)
 {
 	struct bpf_link *link = cmd->is_attached ? bpf_program__attach(prog) : NULL;
-	int err;
+	int err = 0;
 
 	if (cmd->is_attached && !link)
 		words_info(w, "Program %s does not support autoattach, falling back to pinning",
 			bpf_program__name(prog));
-	err = link ? bpf_link__pin(link, path) : bpf_obj_pin(bpf_program__fd(prog), path);
-	if (err)
+	if (link)
+		err = bpf_link__pin(link, path);
+	else if (!w->h)
+		err = bpf_program__pin(prog, path); /* makes the folder of several */
+	else if (bpf_obj_pin(bpf_program__fd(prog), path))
 		err = -errno;
 	if (link)
 		bpf_link__destroy(link);
