@@ -130,6 +130,8 @@ int shape_check(struct verify_env *env)
 			insn_error_text(error, insn, text, sizeof(text));
 			return verify_refuse(env, REASON_SHAPE, "%s\n", text);
 		}
+		if (insn_op_since(insn->op) > env->kernel && BPF_CLASS(insn->op) == BPF_LDX)
+			return verify_refuse(env, REASON_SHAPE, "BPF_LDX uses reserved fields\n");
 		if (insn_op_since(insn->op) > env->kernel)
 			return verify_refuse(env, REASON_SHAPE, "unknown opcode %02x\n", insn->op);
 		(void)insn_decode(insn, env->insn_count - i, &env->decoded[i]);

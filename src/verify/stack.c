@@ -209,6 +209,21 @@ static int spill_pointer(struct verify_env *env, struct frame *frame, struct slo
 	return 0;
 }
 
+/* Before 6.12 a zero or a number of which nothing is known leaves bytes, and not a spilled value.
+ */
+static bool keeps_number(const struct verify_env *env, const struct reg *value)
+{
+	const struct insn *insn = &env->insns[env->insn];
+
+	if (!env->bpf_capable)
+		return false;
+	if (!value)
+		return stores_imm(insn) && (insn->imm || env->kernel >= KERNEL(6, 12));
+	return value->type == REG_SCALAR &&
+		(env->kernel >= KERNEL(6, 12) ||
+			(!scalar_is_unknown(&value->val) && !reg_is_null(value)));
+}
+
 static int write_fixed(
 	struct verify_env *env, struct frame *frame, s32 off, u32 size, s32 value_regno)
 {
@@ -219,9 +234,10 @@ static int write_fixed(
 	bool is_aligned = off % SLOT_SIZE == 0;
 	int err;
 
-	/* before 6.12 of numbers too */
-	if (!env->allow_ptr_leaks && slot_is_spill(s) && size != SLOT_SIZE &&
-		(!slot_is_scalar(s) || env->kernel < KERNEL(6, 12)))
+	/* before 6.12 of numbers too, where all eight bytes were spilled */
+	if (!env->allow_ptr_leaks && size != SLOT_SIZE &&
+		(env->kernel < KERNEL(6, 12) ? s->kind[0] == SLOT_SPILL
+					     : slot_is_spill(s) && !slot_is_scalar(s)))
 		return verify_refuse(env, REASON_STACK_POINTER_PART,
 			"attempt to corrupt spilled pointer on stack\n");
 	check_bypass(env, s, off, size, value);
@@ -230,9 +246,9 @@ static int write_fixed(
 		return err;
 	check_fastcall(env, frame, off);
 	scratch_slot(env, index);
-	if (value && is_aligned && value->type == REG_SCALAR && env->bpf_capable) {
+	if (value && is_aligned && keeps_number(env, value)) {
 		err = spill_scalar(env, s, value, size);
-	} else if (!value && is_aligned && stores_imm(insn) && env->bpf_capable) {
+	} else if (!value && is_aligned && keeps_number(env, NULL)) {
 		struct reg *imm = &env->fake[0];
 
 		memset(imm, 0, sizeof(*imm));
