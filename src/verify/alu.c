@@ -77,6 +77,8 @@ static void move_part(struct verify_env *env, struct reg *dst, struct reg *src, 
 {
 	bool same = is_signed ? src->val.umax < 1ull << (bits - 1) : reg_width(src) <= bits;
 
+	if (env->kernel < KERNEL(6, 6))
+		same = false;
 	if (same)
 		link_scalar(env, src);
 	reg_copy(dst, src);

@@ -51,22 +51,43 @@ static int packet_outcome(const struct reg *dst, const struct reg *src, u8 op)
 	}
 }
 
-static int outcome(const struct reg *dst, const struct reg *src, u8 op, bool is_32)
+static bool is_known(const struct reg *r, bool is_32)
+{
+	return is_32 ? tnum_subreg_is_const(r->val.var_off) : reg_var_is_const(r);
+}
+
+/* Before 6.8 numbers are compared with constants only, and for equality only when both are. */
+static bool may_decide(const struct verify_env *env, const struct reg *dst, const struct reg *src,
+	u8 op, bool is_32)
+{
+	if (env->kernel >= KERNEL(6, 8))
+		return true;
+	return is_known(src, is_32) && ((op != BPF_JEQ && op != BPF_JNE) || is_known(dst, is_32));
+}
+
+static int outcome(const struct verify_env *env, const struct reg *dst, const struct reg *src,
+	u8 op, bool is_32)
 {
 	const struct reg *ptr = dst, *num = src;
 
 	if (reg_is_packet_any(dst) && reg_is_packet_any(src) && !is_32)
 		return packet_outcome(dst, src, op);
 	if (dst->type == REG_SCALAR && src->type == REG_SCALAR)
-		return scalar_branch_taken(op, is_32, &dst->val, &src->val);
+		return may_decide(env, dst, src, op, is_32)
+			? scalar_branch_taken(op, is_32, &dst->val, &src->val)
+			: -1;
 	if (is_32)
 		return -1;
 	if (num->type != REG_SCALAR || !reg_var_is_const(num)) {
+		if (env->kernel < KERNEL(6, 8))
+			return -1;
 		ptr = src;
 		num = dst;
 	}
 	/* a pointer that cannot be null, compared with null */
 	if (num->type != REG_SCALAR || !reg_is_null(num) || !reg_not_null(ptr))
+		return -1;
+	if (reg_kind(ptr->type) == REG_MAP_PTR && env->kernel < KERNEL(6, 8))
 		return -1;
 	return op == BPF_JEQ ? 0 : op == BPF_JNE ? 1 : -1;
 }
@@ -301,6 +322,19 @@ static int take_known(
 	return 0;
 }
 
+/* Before 6.8 inequality teaches nothing, and a comparison of two unknowns only that they equal. */
+static bool may_learn(const struct verify_env *env, const struct reg *dst, const struct reg *src,
+	u8 op, bool is_32, bool taken)
+{
+	bool is_equality = op == BPF_JEQ || op == BPF_JNE;
+
+	if (env->kernel >= KERNEL(6, 8))
+		return true;
+	if (is_equality && taken != (op == BPF_JEQ))
+		return false;
+	return is_known(src, is_32) || is_known(dst, is_32) || (is_equality && !is_32);
+}
+
 static int learn_scalars(
 	struct verify_env *env, const struct insn *insn, struct reg *src, struct frame *other)
 {
@@ -314,8 +348,10 @@ static int learn_scalars(
 		env->fake[1] = env->fake[0];
 	if (dst->type != REG_SCALAR || src->type != REG_SCALAR)
 		return 0;
-	scalar_refine(op, is_32, false, &dst->val, &src->val);
-	scalar_refine(op, is_32, true, &other_dst->val, &other_src->val);
+	if (may_learn(env, other_dst, other_src, op, is_32, true))
+		scalar_refine(op, is_32, true, &other_dst->val, &other_src->val);
+	if (may_learn(env, dst, src, op, is_32, false))
+		scalar_refine(op, is_32, false, &dst->val, &src->val);
 	err = reg_check_sane(env, other_dst, "true_reg1");
 	if (!err)
 		err = reg_check_sane(env, other_src, "true_reg2");
@@ -335,15 +371,15 @@ static void sync_both(
 	sync_linked(other, there, set);
 }
 
-/* Equal to a pointer that is not null: not null either. */
+/* Equal to a pointer that is not null: not null either, since 6.2. */
 static void learn_equal(
 	struct verify_env *env, const struct insn *insn, const struct reg *src, struct state *other)
 {
 	const struct reg *dst = cur_reg(env, insn->dst);
 	struct frame *equal;
 
-	if (BPF_CLASS(insn->op) == BPF_JMP32 || BPF_SRC(insn->op) != BPF_X ||
-		src->type == REG_SCALAR || dst->type == REG_SCALAR ||
+	if (env->kernel < KERNEL(6, 2) || BPF_CLASS(insn->op) == BPF_JMP32 ||
+		BPF_SRC(insn->op) != BPF_X || src->type == REG_SCALAR || dst->type == REG_SCALAR ||
 		reg_kind(src->type) == REG_BTF || reg_kind(dst->type) == REG_BTF)
 		return;
 	if (BPF_OP(insn->op) == BPF_JEQ)
@@ -436,7 +472,7 @@ int branch_check(struct verify_env *env, const struct insn *insn)
 	err = check_operands(env, insn, &src);
 	if (err)
 		return err;
-	taken = outcome(
-		cur_reg(env, insn->dst), src, BPF_OP(insn->op), BPF_CLASS(insn->op) == BPF_JMP32);
+	taken = outcome(env, cur_reg(env, insn->dst), src, BPF_OP(insn->op),
+		BPF_CLASS(insn->op) == BPF_JMP32);
 	return taken >= 0 ? take_known(env, insn, src, taken) : both_ways(env, insn, src);
 }

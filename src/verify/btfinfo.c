@@ -189,6 +189,8 @@ static int read_tags(struct arg_ctx *c, u32 *ret_tags)
 	int id = 0;
 
 	*ret_tags = 0;
+	if (c->env->kernel < KERNEL(6, 8))
+		return 0; /* nobody looks at them */
 	while ((id = btype_find_tag(c->btf, c->func_id, (s32)c->index, "arg:", (u32)id)) > 0) {
 		const char *tag = btype_name(c->btf, (u32)id) + 4;
 		u32 i;

@@ -41,6 +41,19 @@ static void mark_target(struct verify_env *env, u32 insn)
 	env->aux[insn].prune_point = env->aux[insn].jmp_point = env->aux[insn].jump_target = 1;
 }
 
+/* Before 6.7 only jumps may lead back into what is on the way, and references to callbacks. */
+static bool may_loop(const struct verify_env *env, u32 from, enum edge edge)
+{
+	const struct insn *insn = &env->insns[from];
+	u8 cls = BPF_CLASS(insn->op), op = BPF_OP(insn->op);
+
+	if (env->kernel >= KERNEL(6, 7))
+		return true;
+	if (insn_is_ld_imm64(insn))
+		return edge == EDGE_BRANCH;
+	return (cls == BPF_JMP || cls == BPF_JMP32) && op != BPF_CALL && op != BPF_EXIT;
+}
+
 /* Takes one edge: 1 = the target was pushed and comes first, 0 = nothing to do there. */
 static int take(struct cfg *c, u32 from, s64 to, enum edge edge)
 {
@@ -65,7 +78,7 @@ static int take(struct cfg *c, u32 from, s64 to, enum edge edge)
 		c->edge[from] = edge;
 		return 0;
 	}
-	if (env->bpf_capable)
+	if (env->bpf_capable && may_loop(env, from, edge))
 		return 0;
 	return verify_refuse(
 		env, REASON_BACK_EDGE, "back-edge from insn %d to %d\n", from, (s32)to);

@@ -86,7 +86,7 @@ int lock_check_exit(struct verify_env *env, bool exception_exit)
 {
 	const struct state *cur = env->cur;
 
-	if (!exception_exit && cur->curframe)
+	if (!exception_exit && cur->curframe && (!cur->lock || env->kernel >= KERNEL(6, 9)))
 		return 0;
 	if (cur->lock)
 		return verify_refuse(env, REASON_LOCK_HELD, "%s",

@@ -580,6 +580,8 @@ static int refuse_loop(struct verify_env *env, const struct state *old, s32 insn
 	print_line(env, (u32)insn, "; ");
 	snprintf(line, sizeof(line), "infinite loop detected at insn %d\n", insn);
 	(void)verify_refuse(env, REASON_INFINITE_LOOP, "%s", line);
+	if (env->kernel < KERNEL(6, 6))
+		return OUTCOME_REFUSED;
 	verify_say(env, "cur state:");
 	print_state(env, cur_frame(env), true);
 	verify_say(env, "old state:");
@@ -619,7 +621,8 @@ static enum outcome compare_running(
 			check_loop = false;
 		}
 	}
-	if (check_loop && maybe_looping(old, cur) && prune_states_equal(env, old, cur, EXACT) &&
+	if (check_loop && maybe_looping(old, cur) &&
+		prune_states_equal(env, old, cur, env->kernel < KERNEL(6, 6) ? NOT_EXACT : EXACT) &&
 		!iter_depths_differ(old, cur) && old->may_goto_depth == cur->may_goto_depth &&
 		old->callback_unroll_depth == cur->callback_unroll_depth)
 		return refuse_loop(env, old, insn);

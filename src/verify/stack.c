@@ -186,10 +186,11 @@ static int spill_scalar(struct verify_env *env, struct slot *s, struct reg *valu
 {
 	bool fits = reg_width(value) <= size * 8;
 
-	if (fits)
+	if (fits && env->kernel >= KERNEL(6, 8))
 		link_scalar(env, value);
 	save_reg(s, value, size);
-	if (!fits)
+	/* before 6.8 a part of a slot does not follow what is learned of the number */
+	if (!fits || (size < SLOT_SIZE && env->kernel < KERNEL(6, 8)))
 		s->spilled.id = 0;
 	return 0;
 }
@@ -402,7 +403,8 @@ static int fill_part(struct verify_env *env, struct slot *s, s32 off, u32 size, 
 	}
 	dst = cur_reg(env, (u32)dst_regno);
 	/* the low end of what was spilled (little endian) */
-	if (size <= spill_size && off % SLOT_SIZE == 0) {
+	if (off % SLOT_SIZE == 0 &&
+		(size == spill_size || (size < spill_size && env->kernel >= KERNEL(6, 8)))) {
 		subreg_def = dst->subreg_def;
 		reg_copy(dst, &s->spilled);
 		dst->subreg_def = subreg_def;
@@ -414,7 +416,9 @@ static int fill_part(struct verify_env *env, struct slot *s, s32 off, u32 size, 
 	err = count_bytes(env, s, off, size, true, &n);
 	if (err)
 		return err;
-	if (n.spilled == size && reg_is_null(&s->spilled)) {
+	if (env->kernel < KERNEL(6, 8)) {
+		mark_unknown(env, dst);
+	} else if (n.spilled == size && reg_is_null(&s->spilled)) {
 		set_zero(env, dst);
 	} else if (n.zero == size) {
 		set_zero(env, dst);
