@@ -303,7 +303,7 @@ static void run(u32 caps, u32 rounds)
 	tap_note("%u runs", t.runs);
 	if (only)
 		tap_note("the kernel:\n%s\nours:\n%s", kernel.log, ours.log);
-	CHECK(only || t.both_accept > rounds / 5);
+	CHECK(only || t.both_accept > rounds / 8);
 	CHECK(only || t.runs > rounds / 50);
 	CHECK(only || t.stricter <= rounds / 100);
 	hachi_free(ours.instance);

@@ -28,8 +28,7 @@
 #include "classes.h"
 #include "spec.h"
 
-#define LOG_SIZE   (256u << 20) /* a rotated log is an error of the load */
-#define TEST_FLAGS (BPF_F_TEST_RND_HI32 | 1u << 7 /* BPF_F_TEST_REG_INVARIANTS */)
+#define LOG_SIZE (256u << 20) /* a rotated log is an error of the load */
 /* Verified, and then refused since no engine of user space can run it. */
 #define NOT_CARRIED_OUT "is not available in user space"
 #define DATA_LEN	64
@@ -53,6 +52,20 @@ static struct options options = {.table = "test/truth/verdicts.csv",
 	.excuses = "test/truth/live.csv",
 	.jobs = 2,
 	.time_limit = 120};
+
+/* As the selftests' testing_prog_flags(): those that the kernel, or whose rules are ours, knows. */
+static unsigned int test_flags(void)
+{
+	const char *version = options.backend.version;
+	unsigned int major = 0, minor = 0;
+	struct utsname machine;
+
+	if (!version || options.backend.is_kernel)
+		version = uname(&machine) ? "" : machine.release;
+	sscanf(version, "%u.%u", &major, &minor);
+	return BPF_F_TEST_RND_HI32 |
+		(major * 100 + minor >= 608 ? 1u << 7 /* BPF_F_TEST_REG_INVARIANTS */ : 0);
+}
 
 /* ---- one program, in the child ----------------------------------------------------------- */
 
@@ -167,7 +180,7 @@ static void prepare(struct bpf_object *obj, const struct spec *specs, size_t whi
 		bpf_program__set_log_buf(prog, log_buf, LOG_SIZE);
 		bpf_program__set_log_level(prog, (unsigned int)level);
 		bpf_program__set_flags(prog,
-			(bpf_program__flags(prog) | TEST_FLAGS | spec->flags_set) &
+			(bpf_program__flags(prog) | test_flags() | spec->flags_set) &
 				~spec->flags_cleared);
 	}
 	bpf_object__for_each_map(map, obj)

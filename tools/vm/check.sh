@@ -16,7 +16,7 @@ fi
 build=$1
 shift
 cache=${HACHI_VM_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/hachi/vm}
-limit=${HACHI_VM_TIMEOUT:-300}
+limit=${HACHI_VM_TIMEOUT:-900}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -71,6 +71,13 @@ compile_objects() {
 	done
 }
 
+# The kernel's own verifier tests, and what loads them in the kernel and in an instance of ours.
+add_truth() {
+	add_binary "$build/truth" bin
+	mkdir -p "$work/root/truth"
+	cp "$TRUTH_DIR"/obj/verifier_*.o "$work/root/truth/"
+}
+
 # What all machines share.
 make_root() {
 	mkdir -p "$work/root"/{bin,sbin,proc,sys,dev,tmp,run,modules,lib64,etc,mnt}
@@ -82,6 +89,7 @@ make_root() {
 	cc -O1 -o "$work/root/bin/hachi-trigger" test/kernel/trigger.c
 	add_binary "$work/root/bin/hachi-trigger" tmp
 	add_binary "$build/test/test/unit/verdict_test" bin
+	[ -z "${TRUTH_DIR:-}" ] || add_truth
 	compile_objects
 	cp tools/vm/init "$work/root/init"
 	cp test/cli/lib.sh "$work/root/lib.sh"
