@@ -55,6 +55,8 @@ static const char help_text[] =
 	"                          line before\n"
 	"\n"
 	"In the kernel (without COMMAND: until Ctrl-C or -d):\n"
+	"      --extend PROG       the program whose function freplace programs replace: its id,\n"
+	"                          name or pinned path\n"
 	"      --dev IFACE         where xdp, tc, socket and lwt programs are attached\n"
 	"      --xdp MODE          native, generic, or auto: native where the driver has it\n"
 	"      --cgroup PATH       where cgroup programs are attached (default: one that is made\n"
@@ -83,6 +85,7 @@ enum {
 	OPT_MAP,
 	OPT_RATE,
 	OPT_DEV,
+	OPT_EXTEND,
 	OPT_XDP,
 	OPT_CGROUP,
 	OPT_ROUTE,
@@ -107,6 +110,7 @@ static const struct option options[] = {
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"dev", required_argument, NULL, OPT_DEV},
+	{"extend", required_argument, NULL, OPT_EXTEND},
 	{"xdp", required_argument, NULL, OPT_XDP},
 	{"cgroup", required_argument, NULL, OPT_CGROUP},
 	{"route", required_argument, NULL, OPT_ROUTE},
@@ -174,6 +178,7 @@ static int take_kernel_option(struct run_cmd *cmd, int option)
 	switch (option) {
 	case OPT_BACKEND: return cli_backend_option(optarg, &cmd->backend) ? EXIT_HACHI : -1;
 	case OPT_DEV: cmd->device = optarg; return -1;
+	case OPT_EXTEND: cmd->extend = optarg; return -1;
 	case OPT_XDP: return parse_xdp(optarg, &cmd->xdp_mode) ? -1 : EXIT_HACHI;
 	case OPT_CGROUP: cmd->cgroup_path = optarg; return -1;
 	case OPT_ROUTE: return parse_route(optarg, cmd) ? -1 : EXIT_HACHI;
@@ -232,6 +237,7 @@ static int take_option(struct run_cmd *cmd, int option)
 static const char *kernel_option(const struct run_cmd *cmd)
 {
 	return cmd->device	    ? "--dev"
+		: cmd->extend	    ? "--extend"
 		: cmd->cgroup_path  ? "--cgroup"
 		: cmd->has_route    ? "--route"
 		: cmd->only_command ? "--only-command"

@@ -37,6 +37,7 @@ struct run_cmd {
 	enum cli_backend backend;
 	const char *device, *cgroup_path; /* --dev, --cgroup */
 	enum kernel_xdp_mode xdp_mode;
+	const char *extend; /* target of freplace programs; NULL = none */
 	struct route route; /* --route */
 	bool has_route, only_command;
 	enum trace_pin pin;

@@ -10,6 +10,7 @@
 #include "client/cgroup.h"
 #include "client/confine.h"
 #include "client/door.h"
+#include "client/kernel_extend.h"
 #include "client/kernel_why.h"
 #include "client/tracefs.h"
 
@@ -30,6 +31,7 @@ struct run_kernel {
 	int wait_status;
 	struct keeper *keeper;
 	struct cgroup cgroup; /* made for the command; fd -1 = none */
+	int extend_fd;	      /* the program that others extend; -1 = none */
 	int cgroup_fd;	      /* where programs go; -1 = nowhere */
 	struct kernel_attached *attached;
 	struct tracefs_pipe *pipe;
@@ -273,6 +275,9 @@ static int load_programs(struct run_cmd *cmd, struct run_kernel *k, struct strbu
 					bpf_program__name(prog));
 		}
 	}
+	err = kernel_extend(&cmd->load, cmd->extend, &k->extend_fd, ret_error);
+	if (err)
+		return err;
 	err = load_load(&cmd->load, ret_error);
 	door_set_kernel_load(NULL);
 	if (err)
@@ -414,6 +419,8 @@ static void release(struct run_cmd *cmd, struct run_kernel *k)
 	tracefs_pipe_close(k->pipe);
 	run_output_close(cmd);
 	load_close(&cmd->load);
+	if (k->extend_fd >= 0)
+		close(k->extend_fd);
 	if (k->cgroup_fd >= 0 && k->cgroup_fd != k->cgroup.fd)
 		close(k->cgroup_fd);
 	cgroup_close(&k->cgroup);
@@ -434,6 +441,7 @@ int run_kernel(struct run_cmd *cmd)
 		.pidfd = -1,
 		.cgroup = {.fd = -1},
 		.cgroup_fd = -1,
+		.extend_fd = -1,
 	};
 	struct strbuf error = {0};
 	int status = EXIT_HACHI, err;

@@ -380,9 +380,6 @@ static int cannot(struct attaching *a, struct bpf_program *prog)
 	case BPF_PROG_TYPE_SK_REUSEPORT:
 		return fail(a, prog, -EOPNOTSUPP,
 			": the server itself sets it on its sockets (SO_ATTACH_REUSEPORT_EBPF)");
-	case BPF_PROG_TYPE_EXT:
-		return fail(a, prog, -EOPNOTSUPP,
-			": which program it extends is said by the loader of that program");
 	case BPF_PROG_TYPE_LIRC_MODE2:
 		return fail(a, prog, -EOPNOTSUPP, ": infrared receivers are not served");
 	case BPF_PROG_TYPE_LWT_SEG6LOCAL:
@@ -405,6 +402,7 @@ static const struct kind {
 	{BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, attach_by_name, false},
 	{BPF_PROG_TYPE_TRACING, attach_by_name, false},
 	{BPF_PROG_TYPE_LSM, attach_by_name, false},
+	{BPF_PROG_TYPE_EXT, attach_by_name, false},
 	{BPF_PROG_TYPE_STRUCT_OPS, NULL, false}, /* by its map */
 	{BPF_PROG_TYPE_PERF_EVENT, attach_samples, false},
 	{BPF_PROG_TYPE_SYSCALL, run_once, false},

@@ -53,7 +53,7 @@ has_config CONFIG_KPROBES || MISSING="$MISSING kprobe kprobe_multi"
 has_config CONFIG_FUNCTION_ERROR_INJECTION || MISSING="$MISSING trampoline_s"
 # loads an fentry program with bpftool: trampolines may be forbidden to us
 if ! bpftool prog load "$OBJ/trampoline.bpf.o" "/sys/fs/bpf/hachi-test-$$" 2>"$tmp/why"; then
-	MISSING="$MISSING trampoline trampoline_s lsm lsm_cgroup"
+	MISSING="$MISSING trampoline trampoline_s lsm lsm_cgroup ext"
 fi
 rm -f "/sys/fs/bpf/hachi-test-$$"
 

@@ -80,6 +80,25 @@ remove_net() {
 	ip link del v0 2>/dev/null
 }
 
+# A program that takes the place of another's function, while that is run once.
+kinds_ext() {
+	target=/sys/fs/bpf/hachi-ext-$$
+	head -c 64 /dev/zero >"$tmp/frame"
+	run "$HACHI" prog load "$OBJ/ext_target.bpf.o" "$target" --backend kernel
+	expect_status "freplace: a program to extend" 0
+	run "$HACHI" prog run pinned "$target" data_in "$tmp/frame" --backend kernel
+	expect_line "freplace: its own verdict before" '^Return value: 2,'
+	kinds ext "freplace" --extend "$target" -- \
+		"$HACHI" prog run pinned "$target" data_in "$tmp/frame" --backend kernel
+	run "$HACHI" prog run pinned "$target" data_in "$tmp/frame" --backend kernel
+	expect_line "freplace: its own verdict after" '^Return value: 2,'
+	run hachi --extend 4294967295 "$OBJ/ext.bpf.o" -- true
+	expect_line "freplace: a target that is not there" '--extend 4294967295: No such file' "$tmp/err"
+	run hachi "$OBJ/ext.bpf.o" -- true
+	expect_line "freplace: no target" 'give --extend PROG' "$tmp/err"
+	rm -f "$target"
+}
+
 matrix() {
 	only="--only-command"
 	kinds kprobe "kprobe kretprobe ksyscall kretsyscall" $only -- hachi-trigger
@@ -101,6 +120,7 @@ matrix() {
 	kinds sockmap "sk_msg sk_skb" -- hachi-trigger
 	kinds syscall "syscall_program" -- true
 	kinds netns "sk_lookup" -- hachi-trigger
+	kinds_ext
 	kinds struct_ops "struct_ops" -- hachi-trigger hachi_still
 	ping="busybox ping -c 2 -i 0.2 -W 1 10.9.0.2"
 	# shellcheck disable=SC2086
