@@ -54,10 +54,32 @@ int rewrite_fastcalls(struct verify_env *env)
 
 /* ---- one instruction ------------------------------------------------------------------------- */
 
-static void emit_wide(struct rewriter *w, u32 i)
+/*
+ * A callback that nothing enters (of bpf_loop() with no turns) is gone. Linux then takes the
+ * function that moved up to its place, and where there is none, though others are left, it gives
+ * up.
+ */
+static int refer_to_func(struct verify_env *env, u32 i, struct insn *lo)
+{
+	u32 s = (u32)subprog_at(env, (s32)i + lo->imm + 1), next = s;
+
+	lo->imm = (s32)env->new_subprog[s];
+	if (env->new_subprog[s] != UINT32_MAX)
+		return 0;
+	while (next < env->subprog_count && env->new_subprog[next] == UINT32_MAX)
+		next++;
+	if (next == env->subprog_count && env->out->subprog_count > 1)
+		return verify_refuse(env, REASON_INTERNAL, "No program to jit\n");
+	lo->src = 0;
+	lo->imm = 0;
+	return 0;
+}
+
+static int emit_wide(struct rewriter *w, u32 i)
 {
 	struct verify_env *env = w->env;
 	struct insn lo = env->insns[i], hi = env->insns[i + 1];
+	int err = 0;
 
 	switch (lo.src) {
 	case BPF_PSEUDO_MAP_FD:
@@ -72,12 +94,14 @@ static void emit_wide(struct rewriter *w, u32 i)
 		lo.imm = env->aux[i].map_index;
 		break;
 	case BPF_PSEUDO_FUNC:
-		lo.imm = (s32)env->new_subprog[subprog_at(env, (s32)i + lo.imm + 1)];
+		err = refer_to_func(env, i, &lo);
+		hi.imm = 0;
 		break;
 	default: break;
 	}
 	emit(w, lo, i);
 	emit(w, hi, i);
+	return err;
 }
 
 static bool is_probe(const struct verify_env *env, u32 i)
@@ -205,9 +229,8 @@ static int emit_insn(struct rewriter *w, u32 i)
 	switch (BPF_CLASS(insn->op)) {
 	case BPF_LD:
 		if (insn_is_ld_imm64(insn))
-			emit_wide(w, i);
-		else
-			rewrite_ld_abs(w, i);
+			return emit_wide(w, i);
+		rewrite_ld_abs(w, i);
 		return 0;
 	case BPF_LDX:
 	case BPF_ST:

@@ -199,6 +199,20 @@ C
 	expect_status "exec of a missing program" 125
 	expect_line "exec of a missing program: names it" 'no-such-program-anywhere' "$tmp/err"
 
+	# a callback that no turn of its loop enters: gone, and nothing refers to it any more
+	cat >"$tmp/noturn.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+static long turn(unsigned int i, void *arg) { return 0; }
+SEC("xdp") int no_turn(void *ctx) { bpf_loop(0, turn, 0, 0); return 2; }
+C
+	head -c 64 /dev/zero >"$tmp/frame"
+	for engine in interp jit; do
+		run "$HACHI" prog run "$tmp/noturn.bpf.c" no_turn data_in "$tmp/frame" --engine $engine
+		expect_line "bpf_loop() of no turns, $engine" '^Return value: 2,'
+	done
+
 	# refused, or ended early: the command is not started, or goes on untraced to its own end
 	run "$HACHI" run examples/broken.bpf.c -- touch "$tmp/started"
 	expect_status "a program that is refused" 125
