@@ -3,7 +3,6 @@
  * Ring buffers and perf rings: the rules of reservation, a forged consumer, dead producers, and
  * libbpf's own consumer reading them, through the door.
  */
-#include "map/perf_ring.h"
 #include "map/ringbuf.h"
 
 #include "base/os.h"
@@ -63,26 +62,6 @@ static void free_reader(struct reader *r)
 	map_unref(r->map);
 	hachi_close(r->h, r->fd);
 	hachi_free(r->h);
-}
-
-/* The records between tail and head as fn wants them, wrapped ones put together. */
-static void read_perf(u8 *page, void (*fn)(void *arg, const u8 *record), void *arg)
-{
-	struct perf_event_mmap_page *head = (void *)page;
-	u64 size = head->data_size, at = head->data_tail;
-	u64 end = __atomic_load_n(&head->data_head, __ATOMIC_ACQUIRE);
-	u8 record[4096];
-
-	while (at < end) {
-		u16 len = load_u16(page + head->data_offset + (at & (size - 1)) + 6);
-
-		REQUIRE(len >= 8 && len <= sizeof(record));
-		for (u32 i = 0; i < len; i++)
-			record[i] = page[head->data_offset + ((at + i) & (size - 1))];
-		fn(arg, record);
-		at += len;
-	}
-	__atomic_store_n(&head->data_tail, at, __ATOMIC_RELEASE);
 }
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -405,112 +384,4 @@ TEST(user_ring_samples_are_checked)
 	user_ringbuf_leave(map, 0, true);
 	CHECK_EQ(wakeups(map), 1);
 	map_unref(map);
-}
-
-/* ---- perf rings ------------------------------------------------------------------------------ */
-
-struct perf_seen {
-	u32 count;
-	u64 lost, next;
-	bool is_bad;
-};
-
-static void perf_see(void *arg, const u8 *record)
-{
-	struct perf_seen *seen = arg;
-	u32 size = load_u32(record + 8);
-	u64 number = load_u64(record + 12);
-
-	if (load_u32(record) == PERF_RECORD_LOST) {
-		seen->lost += load_u64(record + 16);
-		seen->next += load_u64(record + 16);
-		return;
-	}
-	seen->count++;
-	if (load_u32(record) != PERF_RECORD_SAMPLE || load_u16(record + 6) != size + 12 ||
-		size != ALIGN_UP(number % 300 + 8 + 4, 8u) - 4 || number != seen->next)
-		seen->is_bad = true;
-	seen->next = number + 1;
-}
-
-static int perf_emit(struct perf_ring *ring, u64 number)
-{
-	struct perf_ring_sample sample = {0};
-	u8 rest[300];
-	struct perf_ring_piece pieces[2] = {{&number, 8}, {rest, (u32)(number % 300)}};
-
-	memset(rest, 7, sizeof(rest));
-	return perf_ring_output(ring, &sample, pieces, 2);
-}
-
-TEST(readers_of_a_perf_ring_hear_of_losses)
-{
-	struct perf_ring_params params = {.sample_type = PERF_SAMPLE_RAW, .wakeup_events = 1};
-	struct perf_seen seen = {0};
-	struct perf_ring *ring;
-	u64 sent = 0, woken = 0;
-	u8 *page;
-
-	REQUIRE_EQ(perf_ring_new(&params, &ring), 0);
-	CHECK_EQ(perf_emit(ring, 0), -ENOSPC);
-	CHECK_EQ(perf_ring_resize(ring, 3 * os_page_size() + 1), -EINVAL);
-	CHECK_EQ(perf_ring_resize(ring, 4 * os_page_size()), -EINVAL);
-	REQUIRE_EQ(perf_ring_resize(ring, 3 * os_page_size()), 0);
-	CHECK_EQ(perf_ring_resize(ring, 5 * os_page_size()), -EINVAL);
-	page = mmap(NULL, 3 * os_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-		perf_ring_fd(ring), 0);
-	REQUIRE(page != MAP_FAILED);
-	for (; sent < 2000; sent++) {
-		CHECK_EQ(perf_emit(ring, sent), 0);
-		CHECK(perf_ring_has_data(ring));
-		CHECK_EQ(read(perf_ring_event_fd(ring), &woken, 8), 8);
-		read_perf(page, perf_see, &seen);
-		CHECK(!perf_ring_has_data(ring));
-	}
-	CHECK_EQ(seen.count, 2000);
-	CHECK(!seen.is_bad);
-	for (u32 n = 0; n < 300; n++)
-		perf_emit(ring, sent++);
-	CHECK(perf_ring_lost(ring) > 0);
-	read_perf(page, perf_see, &seen);
-	while (perf_emit(ring, sent++))
-		;
-	read_perf(page, perf_see, &seen);
-	CHECK_EQ(seen.lost, perf_ring_lost(ring));
-	CHECK_EQ(seen.lost + seen.count, sent);
-	CHECK(!seen.is_bad);
-	munmap(page, 3 * os_page_size());
-	perf_ring_free(ring);
-}
-
-TEST(a_sample_carries_what_its_type_asks_for)
-{
-	struct perf_ring_params params = {
-		.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
-			PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW,
-		.id = 77,
-	};
-	struct perf_ring_sample sample = {
-		.pid = 1, .tid = 2, .cpu = 3, .ip = 4, .time_ns = 5, .period = 6, .misc = 2};
-	struct perf_ring_piece piece = {"abc", 3};
-	static const u64 expect[] = {77, 4, 1 | 2ull << 32, 5, 3, 6};
-	struct perf_ring *ring;
-	u8 *at;
-
-	REQUIRE_EQ(perf_ring_new(&params, &ring), 0);
-	REQUIRE_EQ(perf_ring_resize(ring, 2 * os_page_size()), 0);
-	REQUIRE_EQ(perf_ring_output(ring, &sample, &piece, 1), 0);
-	at = mmap(NULL, 2 * os_page_size(), PROT_READ, MAP_SHARED, perf_ring_fd(ring), 0);
-	REQUIRE(at != MAP_FAILED);
-	CHECK_EQ(load_u64(at + offsetof(struct perf_event_mmap_page, data_head)), 64);
-	CHECK_EQ(load_u32(at + 4096), PERF_RECORD_SAMPLE);
-	CHECK_EQ(load_u16(at + 4100), 2);
-	CHECK_EQ(load_u16(at + 4102), 64);
-	CHECK_MEM(at + 4104, expect, sizeof(expect));
-	CHECK_EQ(load_u32(at + 4104 + 48), 4);
-	CHECK_MEM(at + 4104 + 52, "abc", 4);
-	munmap(at, 2 * os_page_size());
-	perf_ring_free(ring);
-	params.sample_type = PERF_SAMPLE_CALLCHAIN;
-	CHECK_EQ(perf_ring_new(&params, &ring), -EINVAL);
 }
