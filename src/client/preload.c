@@ -53,7 +53,12 @@ __attribute__((constructor)) static void enter(void)
 	int err = hachi_new(&opts, &h);
 
 	if (err) {
-		say(err == -EINVAL ? "no such kernel or engine" : "cannot start", err);
+		char text[128];
+
+		snprintf(text, sizeof(text), "--kernel %s, --engine %s: one of them does not exist",
+			opts.kernel ? opts.kernel : "(default)",
+			opts.engine ? opts.engine : "(default)");
+		say(err == -EINVAL ? text : "cannot start", err);
 		_exit(EXIT_HACHI);
 	}
 	door_set(h);

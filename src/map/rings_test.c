@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Ring buffers and perf rings: the rules of reservation, a forged consumer, dead producers, and
+ * Ring buffers: the rules of reservation, a forged consumer, dead producers, and
  * libbpf's own consumer reading them, through the door.
  */
 #include "map/ringbuf.h"
@@ -12,7 +12,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/perf_event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
