@@ -94,6 +94,26 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	grep -q 'another process reads it' "$tmp/err" || break
 	sleep 1
 done
+# lines of a program that somebody else runs
+cat >"$tmp/tracelog.bpf.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("xdp") int say(void *ctx) { bpf_printk("tracelog sees %d", 42); return 2; }
+C
+head -c 64 /dev/zero >"$tmp/frame"
+timeout -s INT 20 "$HACHI" prog tracelog >"$tmp/tracelog" 2>&1 &
+tracelog=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	run "$HACHI" prog run "$tmp/tracelog.bpf.c" say data_in "$tmp/frame" --backend kernel
+	grep -q 'sees 42' "$tmp/tracelog" && break
+	sleep 0.3
+done
+kill "$tracelog" 2>/dev/null
+wait "$tracelog" 2>/dev/null
+expect_line "prog tracelog: the line of a program that ran meanwhile" \
+	'^ +[^ ]+-[0-9]+ +\[[0-9]+\] .* bpf_trace_printk: tracelog sees 42$' "$tmp/tracelog"
+
 run hachi --only-command "$tmp/print.bpf.c" -- /bin/sh -c '/bin/true; /bin/true; :'
 expect_line "trace lines: as trace_pipe has them" \
 	'^ +[^ ]+-[0-9]+ +\[[0-9]{3}\] [^ ]{4,6} +[0-9]+\.[0-9]{6}: bpf_trace_printk: Hello, execve!$'
