@@ -96,6 +96,7 @@ enum ir_flags {
 	IR_FOLDED = 1, /* computed by its only user, in place */
 	IR_EFFECT = 2, /* stays even when nobody uses the result */
 	IR_NO_REG = 4, /* has no place of its own: constants that fit an instruction */
+	IR_PLACE = 8,  /* has a place: a register, or a slot (live.c) */
 };
 
 struct ir_val {
