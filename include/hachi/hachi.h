@@ -286,9 +286,11 @@ struct hachi_refusal {
 HACHI_API void hachi_last_refusal(struct hachi *h, struct hachi_refusal *ret_refusal);
 
 /* A loaded program's code after a stage, for `prog dump --after`: text into buf, length or -errno.
- * stage: "load", "verify", "rewrite". */
+ * stage: "load", "verify", "rewrite", and what the engine's compiler has; -EINVAL: no such one. */
 HACHI_API long hachi_prog_dump(
 	struct hachi *h, int prog_fd, const char *stage, char *buf, size_t size);
+/* Stage number i of those of the default engine, in their order; NULL behind the last one. */
+HACHI_API const char *hachi_prog_dump_stage(uint32_t i);
 
 #ifdef __cplusplus
 }

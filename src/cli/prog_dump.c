@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* `hachi prog dump`: the instructions of programs that exist, or of a program of a file. */
 #include "base/alloc.h"
+#include "base/str.h"
 #include "cli/prog.h"
 
 #include <bpf/bpf.h>
@@ -195,6 +196,19 @@ static int parse_how(struct words *w, struct dump *dump, size_t programs)
 	return 0;
 }
 
+static int unknown_stage(struct words *w, const char *stage)
+{
+	struct strbuf names = {0};
+	const char *name;
+	int err;
+
+	for (u32 i = 0; (name = hachi_prog_dump_stage(i)); i++)
+		strbuf_printf(&names, "%s%s", i ? " " : "", name);
+	err = words_error(w, "--after %s: no such stage; there are %s", stage, strbuf_cstr(&names));
+	strbuf_release(&names);
+	return err;
+}
+
 /* The text of a stage; the caller frees it. */
 static int stage_text(struct words *w, int fd, const char *stage, char **ret_text)
 {
@@ -219,7 +233,7 @@ static int stage_text(struct words *w, int fd, const char *stage, char **ret_tex
 	}
 	mem_free(text);
 	if (len == -EINVAL)
-		return words_error(w, "--after %s: load, verify or rewrite", stage);
+		return unknown_stage(w, stage);
 	return words_error(w, "the program cannot be dumped: %s", strerror((int)-len));
 }
 

@@ -15,7 +15,7 @@
 #include "jit/alloc.h"
 #include "jit/live.h"
 
-enum { NO_HINT = 0xff, SLOTS_REUSED = 64 };
+enum { NO_HINT = 0xff, SLOTS_REUSED = 64, MAX_HOPS = 3 };
 
 struct clobber {
 	u32 at, mask;
@@ -327,16 +327,16 @@ static bool is_in(u32 regs, s32 reg)
 static s32 pick_liked(const struct alloc *al, u32 v, u32 free)
 {
 	const struct ir_func *f = al->f;
-	const struct ir_val *val = &f->vals[v], *like = &f->vals[al->like[v]];
-	u32 i;
+	const struct ir_val *val = &f->vals[v];
+	u32 i, u;
 
 	if (val->hint != NO_HINT && is_in(free, val->hint))
 		return val->hint;
-	if (al->like[v]) {
-		if (is_in(free, like->reg))
-			return like->reg;
-		if (like->hint != NO_HINT && is_in(free, like->hint))
-			return like->hint;
+	for (i = 0, u = al->like[v]; u && i < MAX_HOPS; i++, u = al->like[u]) {
+		if (is_in(free, f->vals[u].reg))
+			return f->vals[u].reg;
+		if (f->vals[u].hint != NO_HINT && is_in(free, f->vals[u].hint))
+			return f->vals[u].hint;
 	}
 	if (val->op != IR_PHI && val->op != IR_SELECT)
 		return -1;
@@ -348,16 +348,26 @@ static s32 pick_liked(const struct alloc *al, u32 v, u32 free)
 }
 
 /*
- * Whether standing in this register would make two phis of a loop change places: v goes to one of
- * them, and the register is another one's.
+ * Registers in which v would make two phis of a loop change places: v goes to one of them, and its
+ * operand that ends here is another one.
  */
-static bool crosses(const struct alloc *al, u32 v, u32 operand)
+static u32 crossing(const struct alloc *al, u32 v)
 {
 	const struct ir_func *f = al->f;
-	u32 like = al->like[v];
+	const struct ir_val *val = &f->vals[v];
+	u32 like = al->like[v], regs = 0, i;
+	const u32 operands[] = {val->a, val->b};
 
-	return like && like < v && f->vals[like].op == IR_PHI && f->vals[operand].op == IR_PHI &&
-		like != operand && f->vals[like].block == f->vals[operand].block;
+	if (!like || like > v || f->vals[like].op != IR_PHI)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(operands); i++) {
+		const struct ir_val *o = &f->vals[operands[i]];
+
+		if (o->op == IR_PHI && operands[i] != like && o->reg >= 0 &&
+			o->block == f->vals[like].block)
+			regs |= 1u << o->reg;
+	}
+	return regs;
 }
 
 /* The register of an operand that ends here. */
@@ -369,8 +379,7 @@ static s32 pick_operand(const struct alloc *al, u32 v, u32 free)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(operands); i++) {
-		if (operands[i] && is_in(free, f->vals[operands[i]].reg) &&
-			!crosses(al, v, operands[i]))
+		if (operands[i] && is_in(free, f->vals[operands[i]].reg))
 			return f->vals[operands[i]].reg;
 	}
 	return -1;
@@ -396,6 +405,8 @@ static void give(struct alloc *al, u32 v)
 	u32 allowed = al->usable & ~forbidden(al, v), free = allowed & ~al->taken;
 	s32 reg = pick_liked(al, v, free);
 
+	if (reg < 0 && (free & ~crossing(al, v)))
+		free &= ~crossing(al, v);
 	if (reg < 0)
 		reg = pick_operand(al, v, free);
 	if (reg < 0)

@@ -6,7 +6,10 @@
  */
 #include "jit/flow.h"
 
-enum { MANY_WAYS = 3 }; /* into the end of a loop */
+enum {
+	MANY_WAYS = 3,	 /* into the end of a loop */
+	EARLY_MOVES = 3, /* on a way that may not be taken */
+};
 
 /* Moves for the phis of block `to` when it is entered from block `from`. */
 static u32 edge_moves(const struct flow *flow, u32 from, u32 to, struct move *moves)
@@ -169,35 +172,79 @@ static bool is_overwritten(
 }
 
 /*
- * A jump back with moves: they stand before the jump, if they change neither the condition nor what
- * the other way needs, so that the loop has one jump.
+ * Moves of the way that is jumped to may stand before the jump, if they change neither the
+ * condition nor what the other way needs: then they need no code elsewhere, with a jump of its own.
+ * Not on the way out of a loop, which would make them on every turn.
  */
-static bool branch_back(struct flow *flow, u32 block, u32 cond)
+static bool branch_after_moves(struct flow *flow, u32 block, u32 taken, u32 other, u32 cond)
 {
-	const struct ir_block *b = &flow->f->blocks[block];
+	const struct ir_func *f = flow->f;
 	struct move moves[MOVES_MAX];
-	u32 count = edge_moves(flow, block, b->succ[0], moves), i;
+	u32 count = edge_moves(flow, block, taken, moves), i;
 
-	if (!count || b->succ[0] > block || is_overwritten(flow, block, b->succ[1], moves, count))
+	if (!count || f->blocks[taken].loop_depth < f->blocks[block].loop_depth ||
+		(taken > block && count > EARLY_MOVES) ||
+		is_overwritten(flow, block, other, moves, count))
 		return false;
 	for (i = 0; i < count; i++) {
 		if (!flow->target->keeps(flow, cond, &moves[i]))
 			return false;
 	}
-	flow->target->moves(flow, moves, count);
-	flow->target->jump(flow, cond, label_of(flow, b->succ[0]));
-	flow_go(flow, block, b->succ[1]);
+	flow->target->moves(flow, moves, count, true);
+	flow->target->jump(flow, cond, label_of(flow, taken));
+	flow_go(flow, block, other);
 	return true;
+}
+
+/* The value that a block does nothing but return, when it is entered from `from`; 0 = it does more.
+ */
+static u32 only_returns(const struct flow *flow, u32 from, u32 to)
+{
+	const struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[to];
+	u32 v, k, ret = b->a;
+
+	if (b->term != IR_TERM_RETURN)
+		return 0;
+	for (v = b->first; v + 1 < b->end; v++) {
+		u8 op = f->vals[v].op;
+
+		if (op != IR_PHI && op != IR_NONE && !(f->vals[v].flags & IR_NO_REG))
+			return 0;
+	}
+	for (k = 0; k + 1 < b->pred_count && f->preds[b->preds + k] != from; k++)
+		;
+	if (f->vals[ret].op == IR_PHI && f->vals[ret].block == to)
+		ret = f->args[f->vals[ret].args + k];
+	return f->vals[ret].flags & IR_FOLDED ? 0 : ret;
+}
+
+/* To the end of the function without a jump. */
+static bool leave(struct flow *flow, u32 from, u32 to)
+{
+	u32 v = flow->targets[to] == to ? only_returns(flow, from, to) : 0;
+
+	return v && flow->target->leave(flow, v);
+}
+
+static void go_far(struct flow *flow, u32 from, u32 to)
+{
+	struct move moves[MOVES_MAX];
+
+	if (leave(flow, from, to))
+		return;
+	flow->target->moves(flow, moves, edge_moves(flow, from, to, moves), false);
+	flow->target->jump(flow, flow->target->always, label_of(flow, to));
 }
 
 void flow_go(struct flow *flow, u32 from, u32 to)
 {
 	struct move moves[MOVES_MAX];
-	u32 count = edge_moves(flow, from, to, moves);
 
-	flow->target->moves(flow, moves, count);
-	if (flow->targets[to] != next_block(flow, from))
-		flow->target->jump(flow, flow->target->always, label_of(flow, to));
+	if (flow->targets[to] == next_block(flow, from))
+		flow->target->moves(flow, moves, edge_moves(flow, from, to, moves), false);
+	else
+		go_far(flow, from, to);
 }
 
 /* Jumps to succ[0] on cond, else goes to succ[1]. */
@@ -210,7 +257,7 @@ void flow_branch(struct flow *flow, u32 block, u32 cond)
 	bool moves_other = edge_moves(flow, block, other, moves) != 0;
 	u32 label;
 
-	if (branch_back(flow, block, cond))
+	if (branch_after_moves(flow, block, taken, other, cond))
 		return;
 	if (moves_taken && !moves_other && taken > block && flow->targets[other] == next) {
 		/* leaves a loop or a straight way: its moves stand elsewhere */
@@ -241,33 +288,41 @@ void flow_branch(struct flow *flow, u32 block, u32 cond)
 /* The moves of edges that are not the way straight on. */
 void flow_edges(struct flow *flow)
 {
-	struct move moves[MOVES_MAX];
 	u32 i;
 
 	for (i = 0; i < flow->edge_count; i++) {
 		const struct flow_edge *e = &flow->edges[i];
 
 		flow->target->bind(flow, e->label);
-		flow->target->moves(flow, moves, edge_moves(flow, e->from, e->to, moves));
-		flow->target->jump(flow, flow->target->always, label_of(flow, e->to));
+		go_far(flow, e->from, e->to);
 	}
 }
 
 void flow_jump(struct flow *flow, u32 from, u32 to)
 {
-	struct move moves[MOVES_MAX];
-
-	flow->target->moves(flow, moves, edge_moves(flow, from, to, moves));
-	flow->target->jump(flow, flow->target->always, label_of(flow, to));
+	go_far(flow, from, to);
 }
 
-bool flow_is_loop_start(const struct flow *flow, u32 block)
+bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end)
 {
-	const struct ir_block *b = &flow->f->blocks[block];
-	u32 at = flow->place_of[block];
+	const struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[block];
+	u32 at = flow->place_of[block], end = at, k;
 
-	return b->is_loop_head && at &&
-		flow->f->blocks[flow->order[at - 1]].loop_depth < b->loop_depth;
+	if (!b->is_loop_head)
+		return false;
+	for (k = 0; k < b->pred_count; k++) {
+		u32 pred = f->preds[b->preds + k];
+
+		if (pred >= block)
+			end = MAX(end, flow->place_of[pred]);
+	}
+	for (k = at + 1; k <= end; k++) {
+		if (f->blocks[flow->order[k]].is_loop_head)
+			return false;
+	}
+	*ret_end = flow->order[end];
+	return !at || f->blocks[flow->order[at - 1]].loop_depth < b->loop_depth;
 }
 
 int flow_init(struct flow *flow, const struct flow_target *target, struct ir_func *f)

@@ -16,9 +16,12 @@ struct flow_target {
 	u32 (*new_label)(struct flow *flow);
 	void (*bind)(struct flow *flow, u32 label);
 	void (*jump)(struct flow *flow, u32 cond, u32 label);
-	void (*moves)(struct flow *flow, struct move *moves, u32 count);
-	/* Whether cond means the same after the move. */
+	/* is_before_jump: what was compared must still be known afterwards. */
+	void (*moves)(struct flow *flow, struct move *moves, u32 count, bool is_before_jump);
+	/* Whether cond means the same after such a move. */
 	bool (*keeps)(const struct flow *flow, u32 cond, const struct move *move);
+	/* Returns v from the function, if that is hardly more code than a jump. */
+	bool (*leave)(struct flow *flow, u32 v);
 };
 
 struct flow {
@@ -37,8 +40,8 @@ struct flow {
 /* After register allocation; makes the labels of the blocks. 0 or -ENOMEM. */
 int flow_init(struct flow *flow, const struct flow_target *target, struct ir_func *f);
 bool flow_has_code(const struct flow *flow, u32 block);
-/* Whether the code of a block should be aligned: the head of a loop, entered from above. */
-bool flow_is_loop_start(const struct flow *flow, u32 block);
+/* The head of an innermost loop whose code starts with it: the block with which its code ends. */
+bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end);
 /* From the end of block `from` to `to`; falls through where it can, or in any case jumps. */
 void flow_go(struct flow *flow, u32 from, u32 to);
 void flow_jump(struct flow *flow, u32 from, u32 to);

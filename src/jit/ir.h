@@ -22,6 +22,13 @@ enum {
 	IR_RUN_ARG = 5,	  /* the run, among the parameters of a function */
 	IR_CALL_ARGS = 6,
 	IR_STACK_WORDS = 136, /* of 4 bytes: more than the deepest frame */
+	IR_CALL_OWN = 0,      /* ir_val.disp of calls: of a function of ours */
+	IR_CALL_KFUNC = -1,
+	/* top 12 bits of constants that stand for addresses while a program is shown */
+	IR_SHOWN_MAP = 0x5a0,
+	IR_SHOWN_VALUES,
+	IR_SHOWN_ELEMENTS,
+	IR_SHOWN_ARENA,
 };
 
 enum ir_op {
@@ -58,7 +65,7 @@ enum ir_op {
 	IR_ATOMIC,    /* imm: enum insn_do; c the operand, args[0] what CMPXCHG compares with */
 	IR_ACQUIRE,   /* as IR_LOAD */
 	IR_RELEASE,   /* as IR_STORE */
-	IR_CALL,      /* imm: address; args */
+	IR_CALL,      /* imm: address; disp: helper id, or IR_CALL_KFUNC less its index; args */
 	IR_CALL_FUNC, /* imm: index of the function; args */
 	/*
 	 * args: context, run, index; imm: address of the tail_table. Without a table (0) a is the
@@ -228,7 +235,6 @@ void ir_replace(struct ir_func *f, u32 v, u32 with);
 		}                                                                                  \
 	} while (0)
 enum ir_cond ir_cond_exchanged(enum ir_cond cond); /* for b, a instead of a, b */
-void ir_dump(const struct ir_func *f, struct log *log);
 
 static inline struct ir_val *ir_val(struct ir_func *f, u32 v)
 {

@@ -430,6 +430,7 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 			args[i] = read_reg(b, i + 1);
 	}
 	v = new_call(b, (u64)(uintptr_t)fn, 5, args);
+	b->f->vals[v].disp = d->desc->operation == INSN_DO_CALL ? d->imm : IR_CALL_KFUNC - d->imm;
 	check_fault(b);
 	lose_arguments(b);
 	write_reg(b, 0, v);

@@ -87,6 +87,7 @@ struct code {
 };
 
 struct engine;
+struct strbuf;
 
 /* A compiled program. Shared by all runs; freed by its engine. */
 struct image {
@@ -104,6 +105,10 @@ struct engine {
 	void (*free)(struct image *image);
 	/* See run_callback(). */
 	u64 (*callback)(struct run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
+	/* Name of stage i of a compilation, NULL behind the last one; the program after a stage
+	 * (-EINVAL: no such one). Both NULL where there are no stages. */
+	const char *(*stage)(u32 i);
+	int (*dump)(const struct code *code, const char *after, struct strbuf *text);
 };
 
 extern const struct engine engine_interp; /* runtime/interp.c */

@@ -2,6 +2,7 @@
 /* The public calls that are no system calls: running programs, firing hooks, looking inside. */
 #include "helper/helper.h"
 #include "isa/disasm.h"
+#include "jit/engine.h"
 #include "syscall/info.h"
 #include "syscall/instance.h"
 
@@ -163,7 +164,8 @@ static int dump(const struct prog *prog, const char *stage, struct strbuf *sb)
 		return 0;
 	}
 	if (strcmp(stage, "rewrite"))
-		return -EINVAL;
+		return prog->image->engine->dump ? prog->image->engine->dump(&prog->code, stage, sb)
+						 : -EINVAL;
 	for (u32 i = 0, n; i < prog->insn_count; i += n) {
 		struct insn shown[2] = {prog->insns[i]};
 
@@ -175,6 +177,16 @@ static int dump(const struct prog *prog, const char *stage, struct strbuf *sb)
 		strbuf_putc(sb, '\n');
 	}
 	return 0;
+}
+
+const char *hachi_prog_dump_stage(uint32_t i)
+{
+	static const char *const stages[] = {"load", "verify", "rewrite"};
+	const struct engine *engine = engine_default();
+
+	if (i < ARRAY_SIZE(stages))
+		return stages[i];
+	return engine->stage ? engine->stage(i - (u32)ARRAY_SIZE(stages)) : NULL;
 }
 
 long hachi_prog_dump(struct hachi *h, int prog_fd, const char *stage, char *buf, size_t size)

@@ -220,7 +220,7 @@ static void jump(struct flow *flow, u32 cond, u32 label)
 	arm64_jump(of_flow(flow), (enum a64_cond)cond, label);
 }
 
-static void moves(struct flow *flow, struct move *all, u32 count)
+static void moves(struct flow *flow, struct move *all, u32 count, bool is_before_jump)
 {
 	arm64_moves(of_flow(flow), all, count);
 }
@@ -235,6 +235,17 @@ static bool keeps(const struct flow *flow, u32 cond, const struct move *move)
 	return cond < A64_CBZ || (reg != move->dst && reg != ARM64_SCRATCH);
 }
 
+static bool leave(struct flow *flow, u32 v)
+{
+	struct arm64_lower *l = of_flow(flow);
+
+	if (l->frame_bytes || l->saved_count)
+		return false;
+	arm64_load_into(l, 0, v, 64);
+	a64_ret(l->b);
+	return true;
+}
+
 static const struct flow_target arm64_flow = {
 	.always = A64_ALWAYS,
 	.new_label = new_label,
@@ -242,6 +253,7 @@ static const struct flow_target arm64_flow = {
 	.jump = jump,
 	.moves = moves,
 	.keeps = keeps,
+	.leave = leave,
 };
 
 static void end_with_may_goto(struct arm64_lower *l, u32 block)
@@ -360,7 +372,7 @@ static void lower_val(struct arm64_lower *l, u32 v)
 int arm64_lower_func(struct arm64_lower *l)
 {
 	struct ir_func *f = l->f;
-	u32 v, at;
+	u32 v, at, end;
 	int err = flow_init(&l->flow, &arm64_flow, f);
 
 	if (err)
@@ -376,7 +388,7 @@ int arm64_lower_func(struct arm64_lower *l)
 
 		if (!flow_has_code(&l->flow, block))
 			continue;
-		if (flow_is_loop_start(&l->flow, block))
+		if (flow_loop_end(&l->flow, block, &end))
 			a64_align(l->b, 2);
 		a64_bind(l->b, l->flow.labels + block);
 		for (v = f->blocks[block].first; v < f->blocks[block].end; v++)

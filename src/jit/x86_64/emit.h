@@ -83,7 +83,7 @@ struct x86_mem {
 /* Something whose place or bytes are known only when everything is: in the order of the code. */
 struct x86_jump {
 	u32 at;	    /* where it stands in the bytes without jumps */
-	u32 label;  /* of X86_ALIGN: log2 of the alignment */
+	u32 label;  /* of X86_ALIGN: where the code ends that should lie in one line */
 	u8 kind;    /* enum x86_cond, or one of those below */
 	u8 size;    /* bytes */
 	u8 reg;	    /* of X86_LEA_LABEL */
@@ -111,7 +111,11 @@ void x86_jump(struct x86_buf *b, enum x86_cond cond, u32 label);
 void x86_call(struct x86_buf *b, u64 address); /* destroys rax when it is far */
 void x86_call_label(struct x86_buf *b, u32 label);
 void x86_lea_label(struct x86_buf *b, u8 reg, u32 label);
-void x86_align(struct x86_buf *b, u8 log2);
+/*
+ * The code from here to the label shall lie within one line of the instruction cache, if it fits:
+ * that is what the processor fetches at once.
+ */
+void x86_align(struct x86_buf *b, u32 end_label);
 /* Bytes of the whole with jumps in their final forms; is_near: x86_call() reaches all addresses. */
 u32 x86_layout(struct x86_buf *b, bool is_near);
 /* Whether calls from code at base reach their addresses. */

@@ -97,6 +97,11 @@ void frame_leave(struct lower *l)
 	}
 }
 
+bool frame_is_small(const struct lower *l)
+{
+	return !l->frame_bytes && __builtin_popcount(l->saved) <= 1;
+}
+
 static struct x86_mem run_field(u8 run, size_t offset)
 {
 	return (struct x86_mem){run, X86_NO_REG, 0, (s32)offset};

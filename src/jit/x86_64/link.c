@@ -6,6 +6,8 @@
  */
 #include "jit/x86_64/emit.h"
 
+enum { LINE_BYTES = 64 };
+
 static bool grow(struct x86_buf *b, void **data, u32 *cap, u32 len, size_t size)
 {
 	u32 new_cap = *cap ? 2 * *cap : 64;
@@ -77,9 +79,19 @@ void x86_lea_label(struct x86_buf *b, u8 reg, u32 label)
 		b->jumps[b->jump_count - 1].reg = reg;
 }
 
-void x86_align(struct x86_buf *b, u8 log2)
+void x86_align(struct x86_buf *b, u32 end_label)
 {
-	add_jump(b, X86_ALIGN, log2, 0);
+	add_jump(b, X86_ALIGN, end_label, 0);
+}
+
+/* Bytes before code of this length, as far as is known now. */
+static u8 padding(u32 at, u32 length)
+{
+	u32 in_line = at % LINE_BYTES;
+
+	if (length > LINE_BYTES || in_line + length <= LINE_BYTES)
+		return 0;
+	return (u8)(LINE_BYTES - in_line);
 }
 
 /* Final offsets of all items, and of the labels. */
@@ -89,14 +101,15 @@ static u32 place(struct x86_buf *b)
 
 	for (i = 0; i < b->jump_count; i++) {
 		struct x86_jump *j = &b->jumps[i];
+		u32 end_before = j->final + j->size;
 
 		j->final = j->at + shift;
 		if (j->kind == X86_BIND) {
 			b->labels[j->label] = j->final;
 		} else if (j->kind == X86_ALIGN) {
-			u32 to = 1u << j->label;
+			u32 end = b->labels[j->label]; /* of the round before */
 
-			j->size = (u8)(-j->final & (to - 1));
+			j->size = end == UINT32_MAX ? 0 : padding(j->final, end - end_before);
 		}
 		shift += j->size;
 	}
@@ -106,12 +119,13 @@ static u32 place(struct x86_buf *b)
 u32 x86_layout(struct x86_buf *b, bool is_near)
 {
 	bool is_changed = true;
-	u32 total = 0, i;
+	u32 total, i;
 
 	for (i = 0; i < b->jump_count; i++) {
 		if (b->jumps[i].kind == X86_CALL_ADDRESS)
 			b->jumps[i].size = is_near ? 5 : 12;
 	}
+	total = place(b); /* how long loops are, for the first round */
 	while (is_changed) {
 		is_changed = false;
 		total = place(b);

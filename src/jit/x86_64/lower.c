@@ -205,15 +205,40 @@ static void flow_x86_jump(struct flow *flow, u32 cond, u32 label)
 	x86_jump(of_flow(flow)->b, (enum x86_cond)cond, label);
 }
 
-static void flow_moves(struct flow *flow, struct move *moves, u32 count)
+static void flow_moves(struct flow *flow, struct move *moves, u32 count, bool is_before_jump)
 {
-	lower_moves(of_flow(flow), moves, count);
+	struct lower *l = of_flow(flow);
+
+	l->keeps_flags = is_before_jump;
+	lower_moves(l, moves, count);
+	l->keeps_flags = false;
 }
 
-/* Moves to registers leave the flags alone, except those that make constants. */
 static bool flow_keeps(const struct flow *flow, u32 cond, const struct move *move)
 {
-	return move->src_kind != PLACE_CONST && move->dst_kind == PLACE_REG;
+	return true;
+}
+
+static void load_result(struct lower *l, u32 v)
+{
+	const struct ir_val *val = &l->f->vals[v];
+
+	if (val->op == IR_CONST && val->reg < 0 && val->imm == UINT32_MAX)
+		x86_alu_ri(l->b, X86_OR, 32, X86_RAX, -1); /* shorter than a move */
+	else
+		lower_load_into(l, X86_RAX, v, 64);
+}
+
+static bool flow_leave(struct flow *flow, u32 v)
+{
+	struct lower *l = of_flow(flow);
+
+	if (!frame_is_small(l))
+		return false;
+	load_result(l, v);
+	frame_leave(l);
+	x86_ret(l->b);
+	return true;
 }
 
 static const struct flow_target x86_flow = {
@@ -223,6 +248,7 @@ static const struct flow_target x86_flow = {
 	.jump = flow_x86_jump,
 	.moves = flow_moves,
 	.keeps = flow_keeps,
+	.leave = flow_leave,
 };
 
 static void lower_end(struct lower *l, u32 block)
@@ -248,15 +274,16 @@ static void lower_end(struct lower *l, u32 block)
 		break;
 	}
 	case IR_TERM_RETURN:
-		lower_load_into(l, X86_RAX, b->a, 64);
-		if (l->is_exit_bound) {
+		load_result(l, b->a);
+		if (l->is_exit_bound && !frame_is_small(l)) {
 			x86_jump(l->b, X86_ALWAYS, l->exit_label);
-		} else {
-			x86_bind(l->b, l->exit_label);
-			l->is_exit_bound = true;
-			frame_leave(l);
-			x86_ret(l->b);
+			break;
 		}
+		if (!l->is_exit_bound)
+			x86_bind(l->b, l->exit_label);
+		l->is_exit_bound = true;
+		frame_leave(l);
+		x86_ret(l->b);
 		break;
 	case IR_TERM_TRAP: x86_trap(l->b); break;
 	}
@@ -334,7 +361,7 @@ static void lower_val(struct lower *l, u32 v)
 int lower_func(struct lower *l)
 {
 	struct ir_func *f = l->f;
-	u32 i, v, at;
+	u32 i, v, at, loop_label = 0, loop_end = UINT32_MAX;
 	int err = flow_init(&l->flow, &x86_flow, f);
 
 	if (err)
@@ -353,13 +380,19 @@ int lower_func(struct lower *l)
 		b = &f->blocks[i];
 		if (!flow_has_code(&l->flow, i))
 			continue;
-		if (flow_is_loop_start(&l->flow, i))
-			x86_align(l->b, 4);
+		if (flow_loop_end(&l->flow, i, &loop_end)) {
+			loop_label = x86_new_label(l->b);
+			x86_align(l->b, loop_label);
+		}
 		x86_bind(l->b, l->flow.labels + i);
 		l->flags_at = UINT32_MAX;
 		for (v = b->first; v < b->end; v++)
 			lower_val(l, v);
 		lower_end(l, i);
+		if (i == loop_end) {
+			x86_bind(l->b, loop_label);
+			loop_end = UINT32_MAX;
+		}
 	}
 	flow_edges(&l->flow);
 	frame_exits(l);

@@ -37,6 +37,7 @@ struct lower {
 	u8 flags_reg, flags_w;
 	u32 out_of_fuel_label, cancelled_label;
 	bool uses_fuel;
+	bool keeps_flags; /* moves stand between a comparison and its jump */
 };
 
 /* fold.c: passes of this machine. */
@@ -83,7 +84,8 @@ void lower_moves(struct lower *l, struct move *moves, u32 count);
 
 /* frame.c */
 void frame_enter(struct lower *l);
-void frame_leave(struct lower *l); /* all but the ret */
+void frame_leave(struct lower *l);	    /* all but the ret */
+bool frame_is_small(const struct lower *l); /* leaving takes no more bytes than a jump */
 void frame_exits(struct lower *l);
 
 extern const struct alloc_target x86_alloc_target;

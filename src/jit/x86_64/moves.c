@@ -23,7 +23,9 @@ static void put_in_reg(struct lower *l, u8 dst, const struct move *m)
 			x86_lea(l->b, m->w, dst, (struct x86_mem){dst, X86_NO_REG, 0, m->add});
 		break;
 	case PLACE_CONST:
-		if (m->imm == 0)
+		if (l->keeps_flags)
+			x86_mov_ri(l->b, dst, m->imm);
+		else if (m->imm == 0)
 			x86_zero(l->b, dst);
 		else if (m->imm == UINT32_MAX)
 			x86_alu_ri(l->b, X86_OR, 32, dst, -1); /* shorter */

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * The x86-64 engine: the stages of a compilation on one page, and the life of its images. The
- * machine code lies in exec_mem; the image itself is ordinary memory.
- */
+/* The x86-64 engine: which passes it wants, registers, machine code into memory. */
 #include "jit/x86_64/x86_64.h"
 
-#include "base/alloc.h"
-#include "base/exec_mem.h"
+#include "jit/compile.h"
 #include "jit/x86_64/lower.h"
 
-struct x86_image {
-	struct image image;
-	struct exec_mem mem; /* owned */
+struct x86_program {
+	struct x86_buf buf;
+	u32 func_labels; /* first of the functions' labels */
+	bool has_bmi2;
 };
 
 static bool is_x86_64(void)
@@ -33,128 +30,114 @@ static bool has_bmi2(void)
 #endif
 }
 
-static void optimize(struct ir_func *f)
+static const struct jit_pass passes[] = {
+	{"phi", pass_phi},
+	{"select", pass_select},
+	{"bits", pass_bits},
+	{"dce", pass_dce},
+	{"addresses", x86_fold_addresses},
+	{"narrow", pass_narrow},
+	{"operands", x86_fold_operands},
+	{"step", pass_step},
+	{0},
+};
+
+static void *begin(struct ir_program *p)
 {
-	pass_phi(f);
-	pass_select(f);
-	pass_bits(f);
-	pass_dce(f);
-	x86_fold_addresses(f);
-	pass_narrow(f);
-	x86_fold_operands(f);
-	pass_step(f);
+	struct x86_program *xp = arena_zalloc(&p->arena, sizeof(*xp));
+	u32 i;
+
+	if (!xp)
+		return NULL;
+	x86_init(&xp->buf, &p->arena);
+	xp->has_bmi2 = has_bmi2();
+	for (i = 0; i < p->func_count; i++)
+		x86_new_label(&xp->buf);
+	return xp;
 }
 
-/* Registers: the second scratch register is free for values when nothing spills. */
-static int allocate(struct lower *l)
+/* The second scratch register is free for values when nothing spills. */
+static int allocate(struct ir_func *f, struct alloc_result *ret_result)
 {
 	u32 all = 0xffff & ~(1u << X86_RSP | 1u << LOWER_SCRATCH),
 	    less = all & ~(1u << LOWER_SCRATCH2);
-	bool needs_two = x86_needs_two_scratch(l->f, l->has_bmi2);
-	int err = alloc_registers(l->f, &x86_alloc_target, needs_two ? less : all, &l->alloc);
+	bool needs_two = x86_needs_two_scratch(f, has_bmi2());
+	int err = alloc_registers(f, &x86_alloc_target, needs_two ? less : all, ret_result);
 
-	if (!err && l->alloc.slot_count && !needs_two)
-		err = alloc_registers(l->f, &x86_alloc_target, less, &l->alloc);
+	if (!err && ret_result->slot_count && !needs_two)
+		err = alloc_registers(f, &x86_alloc_target, less, ret_result);
 	return err;
 }
 
-static int lower_program(struct ir_program *p, struct x86_buf *b)
+static int lower(void *buf, struct ir_func *f, const struct alloc_result *alloc)
 {
-	u32 i, labels = 0;
-	int err = 0;
+	struct x86_program *xp = buf;
+	struct lower l = {
+		.b = &xp->buf,
+		.p = f->program,
+		.f = f,
+		.alloc = *alloc,
+		.func_labels = xp->func_labels,
+		.has_bmi2 = xp->has_bmi2,
+	};
 
-	for (i = 0; i < p->func_count; i++)
-		labels = x86_new_label(b);
-	labels -= p->func_count - 1;
-	for (i = 0; i < p->func_count && !err; i++) {
-		struct lower l = {.b = b, .p = p, .f = &p->funcs[i], .func_labels = labels};
-
-		l.has_bmi2 = has_bmi2();
-		optimize(l.f);
-		err = p->err ? p->err : allocate(&l);
-		if (!err)
-			err = lower_func(&l);
-	}
-	return err ? err : p->err;
+	return lower_func(&l);
 }
 
-/* Into executable memory; calls are short when the memory came out near what they call. */
-static int install(struct x86_buf *b, struct x86_image *xi)
+/* Calls are short when the memory came out near what they call. */
+static int write(void *buf, struct exec_mem *mem, u32 *ret_size)
 {
+	struct x86_buf *b = &((struct x86_program *)buf)->buf;
 	u32 size = x86_layout(b, true);
 	int err;
 
 	if (b->err)
 		return b->err;
-	err = exec_mem_new(size, &xi->mem);
+	err = exec_mem_new(size, mem);
 	if (err)
 		return err;
-	if (!x86_reaches(b, xi->mem.base, size)) {
-		exec_mem_free(&xi->mem);
+	if (!x86_reaches(b, mem->base, size)) {
+		exec_mem_free(mem);
 		size = x86_layout(b, false);
-		err = exec_mem_new(size, &xi->mem);
+		err = exec_mem_new(size, mem);
 		if (err)
 			return err;
 	}
-	x86_write(b, xi->mem.base);
-	err = exec_mem_seal(&xi->mem);
-	if (err)
-		return err;
-	xi->image.machine_code = xi->mem.base;
-	xi->image.machine_size = size;
-	xi->image.entry = (u64(*)(void *, struct run *))(uintptr_t)xi->mem.base;
+	x86_write(b, mem->base);
+	*ret_size = size;
 	return 0;
 }
 
-static void x86_free(struct image *image)
-{
-	struct x86_image *xi;
-
-	if (!image)
-		return;
-	xi = container_of(image, struct x86_image, image);
-	exec_mem_free(&xi->mem);
-	mem_free(xi);
-}
+static const struct jit_target target = {
+	.engine = &engine_x86_64,
+	.passes = passes,
+	.begin = begin,
+	.allocate = allocate,
+	.lower = lower,
+	.write = write,
+};
 
 static int x86_compile(const struct code *code, struct log *log, struct image **ret_image)
 {
-	struct x86_image *xi = mem_zalloc(sizeof(*xi));
-	struct ir_program program;
-	struct x86_buf buf;
-	int err;
-
-	if (!xi)
-		return -ENOMEM;
-	xi->image.engine = &engine_x86_64;
-	err = ir_build(code, &xi->image, &program);
-	x86_init(&buf, &program.arena);
-	if (!err)
-		err = lower_program(&program, &buf);
-	if (!err)
-		err = install(&buf, xi);
-	ir_release(&program);
-	if (err) {
-		x86_free(&xi->image);
-		return err;
-	}
-	*ret_image = &xi->image;
-	return 0;
+	return jit_compile(&target, code, ret_image);
 }
 
-static u64 x86_callback(struct run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+static const char *x86_stage(u32 i)
 {
-	u64 (*fn)(u64, u64, u64, u64, u64, struct run *) =
-		(u64(*)(u64, u64, u64, u64, u64, struct run *))(uintptr_t)func;
+	return jit_stage(&target, i);
+}
 
-	run_back_edge(run);
-	return run->fault ? 0 : fn(r1, r2, r3, r4, r5, run);
+static int x86_dump(const struct code *code, const char *after, struct strbuf *text)
+{
+	return jit_dump(&target, code, after, text);
 }
 
 const struct engine engine_x86_64 = {
 	.name = "x86-64",
 	.is_available = is_x86_64,
 	.compile = x86_compile,
-	.free = x86_free,
-	.callback = x86_callback,
+	.free = jit_free,
+	.callback = jit_callback,
+	.stage = x86_stage,
+	.dump = x86_dump,
 };
