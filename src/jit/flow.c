@@ -6,6 +6,8 @@
  */
 #include "jit/flow.h"
 
+#include "jit/live.h"
+
 enum {
 	MANY_WAYS = 3,	 /* into the end of a loop */
 	EARLY_MOVES = 3, /* on a way that may not be taken */
@@ -134,7 +136,8 @@ static bool is_written(const struct move *moves, u32 count, const struct ir_val 
 	u32 i;
 
 	for (i = 0; i < count; i++) {
-		if (moves[i].dst_kind == PLACE_REG && (s32)moves[i].dst == val->reg)
+		if (moves[i].dst_kind == PLACE_REG ? (s32)moves[i].dst == val->reg
+						   : val->reg < 0 && moves[i].dst == val->slot)
 			return true;
 	}
 	return false;
@@ -176,24 +179,46 @@ static bool is_overwritten(
  * condition nor what the other way needs: then they need no code elsewhere, with a jump of its own.
  * Not on the way out of a loop, which would make them on every turn.
  */
-static bool branch_after_moves(struct flow *flow, u32 block, u32 taken, u32 other, u32 cond)
+static u32 early_moves(const struct flow *flow, u32 block, struct move *moves)
+{
+	const struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[block];
+	u32 taken = b->succ[0], count = edge_moves(flow, block, taken, moves);
+
+	if (f->blocks[taken].loop_depth < b->loop_depth || (taken > block && count > EARLY_MOVES) ||
+		is_overwritten(flow, block, b->succ[1], moves, count))
+		return 0;
+	return count;
+}
+
+bool flow_moves_first(struct flow *flow, u32 block)
 {
 	const struct ir_func *f = flow->f;
 	struct move moves[MOVES_MAX];
-	u32 count = edge_moves(flow, block, taken, moves), i;
+	u32 count = early_moves(flow, block, moves), ops[LIVE_MAX_OPERANDS], i, n;
 
-	if (!count || f->blocks[taken].loop_depth < f->blocks[block].loop_depth ||
-		(taken > block && count > EARLY_MOVES) ||
-		is_overwritten(flow, block, other, moves, count))
-		return false;
+	n = count ? live_operands(f, &f->vals[f->blocks[block].end - 1], ops) : 0;
+	for (i = 0; i < n; i++) {
+		if (is_written(moves, count, &f->vals[ops[i]]))
+			return false;
+	}
+	if (count)
+		flow->target->moves(flow, moves, count, false);
+	return count;
+}
+
+static bool moves_before_jump(struct flow *flow, u32 block, u32 cond)
+{
+	struct move moves[MOVES_MAX];
+	u32 count = early_moves(flow, block, moves), i;
+
 	for (i = 0; i < count; i++) {
 		if (!flow->target->keeps(flow, cond, &moves[i]))
 			return false;
 	}
-	flow->target->moves(flow, moves, count, true);
-	flow->target->jump(flow, cond, label_of(flow, taken));
-	flow_go(flow, block, other);
-	return true;
+	if (count)
+		flow->target->moves(flow, moves, count, true);
+	return count;
 }
 
 /* The value that a block does nothing but return, when it is entered from `from`; 0 = it does more.
@@ -248,7 +273,7 @@ void flow_go(struct flow *flow, u32 from, u32 to)
 }
 
 /* Jumps to succ[0] on cond, else goes to succ[1]. */
-void flow_branch(struct flow *flow, u32 block, u32 cond)
+void flow_branch(struct flow *flow, u32 block, u32 cond, bool moved)
 {
 	const struct ir_block *b = &flow->f->blocks[block];
 	struct move moves[MOVES_MAX];
@@ -257,8 +282,11 @@ void flow_branch(struct flow *flow, u32 block, u32 cond)
 	bool moves_other = edge_moves(flow, block, other, moves) != 0;
 	u32 label;
 
-	if (branch_after_moves(flow, block, taken, other, cond))
+	if (moved || moves_before_jump(flow, block, cond)) {
+		flow->target->jump(flow, cond, label_of(flow, taken));
+		flow_go(flow, block, other);
 		return;
+	}
 	if (moves_taken && !moves_other && taken > block && flow->targets[other] == next) {
 		/* leaves a loop or a straight way: its moves stand elsewhere */
 	} else if (moves_taken

@@ -45,8 +45,13 @@ bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end);
 /* From the end of block `from` to `to`; falls through where it can, or in any case jumps. */
 void flow_go(struct flow *flow, u32 from, u32 to);
 void flow_jump(struct flow *flow, u32 from, u32 to);
-/* To succ[0] of the block on cond, else to succ[1]. */
-void flow_branch(struct flow *flow, u32 block, u32 cond);
+/*
+ * Before the comparison at the end of a block: the moves of the way that is jumped to, if they may
+ * stand there. Returns whether they do.
+ */
+bool flow_moves_first(struct flow *flow, u32 block);
+/* To succ[0] of the block on cond, else to succ[1]. moved: what flow_moves_first() returned. */
+void flow_branch(struct flow *flow, u32 block, u32 cond, bool moved);
 /* Behind the blocks: the moves of edges that are not the way straight on. */
 void flow_edges(struct flow *flow);
 

@@ -273,12 +273,14 @@ static void end_with_may_goto(struct arm64_lower *l, u32 block)
 static void lower_end(struct arm64_lower *l, u32 block)
 {
 	const struct ir_block *b = &l->f->blocks[block];
+	bool moved;
 
 	switch ((enum ir_term)b->term) {
 	case IR_TERM_JUMP: flow_go(&l->flow, block, b->succ[0]); break;
 	case IR_TERM_BRANCH:
+		moved = flow_moves_first(&l->flow, block);
 		flow_branch(&l->flow, block,
-			arm64_compare(l, b->a, b->b, b->w, (enum ir_cond)b->cond, true));
+			arm64_compare(l, b->a, b->b, b->w, (enum ir_cond)b->cond, true), moved);
 		break;
 	case IR_TERM_MAY_GOTO: end_with_may_goto(l, block); break;
 	case IR_TERM_RETURN:

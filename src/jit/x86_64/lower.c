@@ -131,6 +131,17 @@ static void compare_memory(struct lower *l, struct x86_mem m, u32 b, u8 w)
 		x86_alu_mr(l->b, X86_CMP, w, m, lower_src(l, b, LOWER_SCRATCH2));
 }
 
+/* Whether the instruction before has compared already. */
+static bool flags_serve(const struct lower *l, u32 a, u32 b, u8 w, enum ir_cond cond)
+{
+	s32 imm;
+
+	return (cond == IR_EQ || cond == IR_NE) && lower_small_const(l, b, w, &imm) && imm == 0 &&
+		l->flags_at == l->b->len && l->flags_w == w &&
+		!(l->f->vals[a].flags & (IR_NO_REG | IR_FOLDED)) &&
+		l->flags_reg == l->f->vals[a].reg;
+}
+
 enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond cond)
 {
 	const struct ir_func *f = l->f;
@@ -167,9 +178,7 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 	}
 	reg = lower_src(l, a, LOWER_SCRATCH);
 	if (lower_small_const(l, b, w, &imm)) {
-		bool is_known = l->flags_at == l->b->len && l->flags_reg == reg && l->flags_w == w;
-
-		if (imm == 0 && is_known && (cond == IR_EQ || cond == IR_NE))
+		if (flags_serve(l, a, b, w, cond))
 			return to_x86(cond);
 		if (imm == 0)
 			x86_test_rr(l->b, w, reg, reg);
@@ -255,12 +264,15 @@ static void lower_end(struct lower *l, u32 block)
 {
 	const struct ir_block *b = &l->f->blocks[block];
 	struct x86_mem counter = {X86_RSP, X86_NO_REG, 0, l->may_goto_at};
+	bool moved;
 
 	switch ((enum ir_term)b->term) {
 	case IR_TERM_JUMP: flow_go(&l->flow, block, b->succ[0]); break;
 	case IR_TERM_BRANCH:
-		flow_branch(
-			&l->flow, block, lower_compare(l, b->a, b->b, b->w, (enum ir_cond)b->cond));
+		moved = !flags_serve(l, b->a, b->b, b->w, (enum ir_cond)b->cond) &&
+			flow_moves_first(&l->flow, block);
+		flow_branch(&l->flow, block,
+			lower_compare(l, b->a, b->b, b->w, (enum ir_cond)b->cond), moved);
 		break;
 	case IR_TERM_MAY_GOTO: {
 		u32 label = x86_new_label(l->b);
