@@ -248,6 +248,54 @@ static void put_bytes(struct gen *g)
 	}
 }
 
+/* A value, byte by byte, into memory: upwards or downwards, sometimes with something between. */
+static void put_scattered(struct gen *g)
+{
+	u32 bytes = 2u << below(g, 3), i, odd = chance(g, 20) ? below(g, bytes) : bytes;
+	u8 x = any_reg(g), part = any_reg(g),
+	   class = bytes == 8 || chance(g, 50) ? BPF_ALU64 : BPF_ALU;
+	s16 off = value_off(g);
+	bool is_le = chance(g, 60), is_upwards = chance(g, 70), is_const = chance(g, 15);
+
+	for (i = 0; i < bytes; i++) {
+		u32 n = is_upwards ? i : bytes - 1 - i, at = is_le ? n : bytes - 1 - n;
+
+		if (i == odd && chance(g, 50))
+			put_load(g, 9, (s16)(off + (s32)below(g, 8)));
+		else if (i == odd)
+			put_store(g, 9, (s16)(off + (s32)below(g, 8)));
+		if (is_const) {
+			put(g, INSN_ST_MEM(BPF_B, 9, (s16)(off + (s32)at), edge_imm(g)));
+			continue;
+		}
+		put(g, INSN_MOV64_REG(part, x));
+		put(g, INSN_RAW(class | BPF_RSH | BPF_K, part, 0, 0, (s32)(8 * n)));
+		put(g, INSN_STX_MEM(BPF_B, 9, part, (s16)(off + (s32)at)));
+	}
+}
+
+/* A place in memory changes by an operation. */
+static void put_update(struct gen *g)
+{
+	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_AND, BPF_OR, BPF_XOR, BPF_LSH};
+	u8 size = sizes[below(g, 4)], x = any_reg(g), y = any_reg(g), op = ops[below(g, 6)];
+	u8 class = chance(g, 60) ? BPF_ALU64 : BPF_ALU;
+	s16 off = value_off(g);
+
+	put(g, INSN_LDX_MEM(size, x, 9, off));
+	if (op == BPF_LSH)
+		put(g, INSN_RAW(class | op | BPF_K, x, 0, 0, (s32)below(g, 32)));
+	else if (chance(g, 50))
+		put(g, INSN_RAW(class | op | BPF_K, x, 0, 0, edge_imm(g)));
+	else
+		put(g, INSN_RAW(class | op | BPF_X, x, y, 0, 0));
+	if (chance(g, 10))
+		put_store(g, 9, (s16)(off + (s32)below(g, 8)));
+	put(g, INSN_STX_MEM(chance(g, 90) ? size : BPF_B, 9, x, off));
+	if (chance(g, 70))
+		put_imm64(g, x);
+}
+
 static void put_extension(struct gen *g)
 {
 	u8 a = any_reg(g), b = any_reg(g);
@@ -404,7 +452,11 @@ static void put_anything(struct gen *g)
 		put_rotate(g);
 	else if (what < 79)
 		put_bytes(g);
-	else if (what < 82)
+	else if (what < 79)
+		put_scattered(g);
+	else if (what < 81)
+		put_update(g);
+	else if (what < 83)
 		put_extension(g);
 	else if (what < 85)
 		put_field(g);

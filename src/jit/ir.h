@@ -62,6 +62,7 @@ enum ir_op {
 	IR_LOAD,   /* size bytes at a + (b << scale) + disp */
 	IR_LOADSX,
 	IR_STORE,     /* c to there */
+	IR_UPDATE,    /* what is there becomes itself op c; imm: the operation (x86_64/fold.c) */
 	IR_ATOMIC,    /* imm: enum insn_do; c the operand, args[0] what CMPXCHG compares with */
 	IR_ACQUIRE,   /* as IR_LOAD */
 	IR_RELEASE,   /* as IR_STORE */
@@ -183,6 +184,7 @@ struct ir_func {
 	u32 block;	 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
+	u32 stores[24], store_count;   /* that may still move down (ir_stores.c) */
 	u32 hoisted[4], hoisted_count; /* wide constants of loops, made at the entry */
 	/* who is live at the starts of blocks (alloc.c) */
 	u64 *live_in;
@@ -271,6 +273,11 @@ u32 ir_low32(struct ir_func *f, u32 v);
 void ir_bytes_load(struct ir_func *f, u32 load);
 void ir_bytes_shift(struct ir_func *f, u32 v, u32 a, u32 count);
 u32 ir_bytes_or(struct ir_func *f, u8 w, u32 a, u32 b); /* 0 = nothing better than an OR */
+
+/* ir_stores.c: wide stores out of narrow ones. */
+void ir_store_made(struct ir_func *f, u32 store);
+/* Whether no store that may move down would change what lies there. */
+bool ir_stores_miss(const struct ir_func *f, u32 base, s64 disp, u32 size);
 
 /* ir_inline.c: what a helper call becomes without a call. */
 const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn);

@@ -70,6 +70,7 @@ static u32 operand(struct build *b, const struct insn_decoded *d)
 static u32 effect(struct build *b, u32 v)
 {
 	b->f->vals[v].flags |= IR_EFFECT;
+	b->f->store_count = 0;
 	return v;
 }
 
@@ -262,6 +263,7 @@ static void build_store(struct build *b, const struct insn_decoded *d)
 		value = f->vals[value].a;
 	v = memory(b, d, IR_STORE, d->dst, d->desc->scope == INSN_SCOPE_INTERNAL);
 	f->vals[v].c = value;
+	ir_store_made(f, v);
 	f->epoch++;
 }
 
@@ -362,6 +364,7 @@ static void restore_image(struct build *b)
 	u32 v = ir_mem(f, IR_STORE, 8, f->run, offsetof(struct run, image));
 
 	f->vals[v].c = image;
+	f->store_count = 0;
 	f->epoch++;
 }
 
@@ -569,6 +572,7 @@ static void begin_block(struct build *b, u32 block)
 	u64 live;
 
 	f->block = block;
+	f->store_count = 0;
 	f->epoch++;
 	blk->first = f->val_count;
 	if (block == 0)

@@ -39,6 +39,7 @@ static const char *const op_names[IR_OP_COUNT] = {
 	[IR_LOAD] = "load",
 	[IR_LOADSX] = "load-signed",
 	[IR_STORE] = "store",
+	[IR_UPDATE] = "update",
 	[IR_ATOMIC] = "atomic",
 	[IR_ACQUIRE] = "load-acquire",
 	[IR_RELEASE] = "store-release",
@@ -160,8 +161,11 @@ static void put_operands(const struct ir_func *f, const struct ir_val *val, stru
 	case IR_ACQUIRE:
 	case IR_LEA: put_address(f, val, text); return;
 	case IR_STORE:
+	case IR_UPDATE:
 	case IR_RELEASE:
 	case IR_ATOMIC:
+		if (val->op == IR_UPDATE)
+			strbuf_printf(text, " %s", op_names[val->imm]);
 		put_address(f, val, text);
 		strbuf_puts(text, ", ");
 		put_val(f, val->c, text);
@@ -200,6 +204,7 @@ static u32 bits_of(const struct ir_val *val)
 	case IR_LOAD:
 	case IR_LOADSX:
 	case IR_STORE:
+	case IR_UPDATE:
 	case IR_ACQUIRE:
 	case IR_RELEASE:
 	case IR_PACKET: return 8u * val->size;
@@ -236,7 +241,8 @@ static void put_line(const struct ir_func *f, u32 v, struct strbuf *text)
 	u32 bits = bits_of(val);
 
 	strbuf_putc(text, '\t');
-	if (val->op != IR_STORE && val->op != IR_RELEASE && val->op < IR_FENCE)
+	if (val->op != IR_STORE && val->op != IR_UPDATE && val->op != IR_RELEASE &&
+		val->op < IR_FENCE)
 		strbuf_printf(text, "v%u = ", v);
 	strbuf_puts(text, op_names[val->op]);
 	if (val->op == IR_CONST) {

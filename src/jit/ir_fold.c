@@ -328,6 +328,8 @@ u32 ir_mem(struct ir_func *f, enum ir_op op, u8 size, u32 a, s64 disp)
 	f->vals[v].size = size;
 	f->vals[v].disp = (s32)disp;
 	f->vals[v].bits = op == IR_LOAD || op == IR_ACQUIRE ? (u8)(8 * size) : 64;
+	if (op != IR_STORE && (op != IR_LOAD || !ir_stores_miss(f, a, disp, size)))
+		f->store_count = 0;
 	if (op == IR_LOAD)
 		ir_bytes_load(f, v);
 	else if (op != IR_LOADSX)

@@ -25,6 +25,7 @@ static bool has_place(const struct ir_val *v)
 		[IR_UNDEF] = true,
 		[IR_FRAME] = true,
 		[IR_STORE] = true,
+		[IR_UPDATE] = true,
 		[IR_RELEASE] = true,
 		[IR_TAIL_CALL] = true,
 		[IR_FENCE] = true,

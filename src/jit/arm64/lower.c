@@ -330,6 +330,7 @@ static void lower_val(struct arm64_lower *l, u32 v)
 	case IR_FRAME:
 	case IR_PARAM:
 	case IR_PHI:
+	case IR_UPDATE: /* nobody makes one here */
 	case IR_END:
 	case IR_OP_COUNT: return;
 	case IR_CONST: lower_const(l, v); return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * What x86 does for free. x86_fold_addresses(): additions inside addresses. x86_fold_operands():
- * loads as operands, constants as immediates.
+ * loads as operands, loads and stores of the same place as one instruction, constants as
+ * immediates.
  *
  * Needs: pass_dce; pass_narrow between the two. Keeps: order, blocks. Breaks: uses of what was
  * folded away.
@@ -117,6 +118,44 @@ static void fold_load(struct ir_func *f, struct ir_val *v)
 	}
 }
 
+static bool can_update(u8 op)
+{
+	return op == IR_ADD || op == IR_SUB || op == IR_AND || op == IR_OR || op == IR_XOR;
+}
+
+/* Whether v is what the store's place held, and nobody else wants to know. */
+static bool is_old_value(const struct ir_func *f, u32 v, const struct ir_val *store)
+{
+	const struct ir_val *l = &f->vals[v];
+
+	return l->op == IR_LOAD && l->uses == 1 && l->block == store->block &&
+		l->epoch == store->epoch && l->a == store->a && l->b == store->b &&
+		l->scale == store->scale && l->disp == store->disp && l->size == store->size;
+}
+
+/* A load, an operation on it and the store back, with nothing between that touches memory. */
+static void fold_update(struct ir_func *f, struct ir_val *s)
+{
+	u32 op = s->c;
+	struct ir_val *v = &f->vals[op];
+
+	if (s->op != IR_STORE || !can_update(v->op) || v->uses != 1 || v->flags ||
+		v->block != s->block || (s->size == 8 && v->w != 64) || v->a == v->b)
+		return;
+	if (v->op != IR_SUB && is_old_value(f, v->b, s))
+		swap_operands(v);
+	if (!is_old_value(f, v->a, s))
+		return;
+	s->op = IR_UPDATE;
+	s->imm = v->op;
+	s->c = v->b;
+	f->vals[s->a].uses--; /* by the load; the operand changes hands */
+	if (s->b)
+		f->vals[s->b].uses--;
+	drop(f, v->a);
+	drop(f, op);
+}
+
 /* A comparison of memory with a constant or a register. */
 static void fold_compare(struct ir_func *f, struct ir_block *b)
 {
@@ -147,6 +186,7 @@ static bool needs_register(const struct ir_val *user, u32 operand)
 	case IR_TAIL_CALL:
 	case IR_PACKET: return false;
 	case IR_STORE:
+	case IR_UPDATE:
 	case IR_RELEASE: return user->size == 8 || operand != user->c;
 	case IR_LOAD:
 	case IR_LOADSX:
@@ -200,6 +240,8 @@ void x86_fold_operands(struct ir_func *f)
 {
 	u32 v, i;
 
+	for (v = 1; v < f->val_count; v++)
+		fold_update(f, &f->vals[v]);
 	for (v = 1; v < f->val_count; v++)
 		fold_load(f, &f->vals[v]);
 	for (i = 0; i < f->block_count; i++) {

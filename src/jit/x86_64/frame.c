@@ -235,7 +235,7 @@ bool x86_needs_two_scratch(const struct ir_func *f, bool has_bmi2)
 			(b == IR_FRAME || b == IR_UNDEF || a == IR_UNDEF ||
 				(val->op == IR_END && a == IR_FRAME)))
 			return true;
-		if ((val->op == IR_STORE || val->op == IR_RELEASE) &&
+		if ((val->op == IR_STORE || val->op == IR_UPDATE || val->op == IR_RELEASE) &&
 			(f->vals[val->c].op == IR_FRAME || val->b))
 			return true;
 	}

@@ -357,6 +357,7 @@ static void lower_val(struct lower *l, u32 v)
 	case IR_LOAD:
 	case IR_LOADSX:
 	case IR_STORE:
+	case IR_UPDATE:
 	case IR_ACQUIRE:
 	case IR_RELEASE: lower_memory(l, v); return;
 	case IR_ATOMIC: lower_atomic(l, v); return;

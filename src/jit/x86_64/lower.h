@@ -60,6 +60,7 @@ void lower_set_flags(struct lower *l, u8 reg, u8 w);
 enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond cond);
 
 /* lower_alu.c */
+enum x86_alu x86_alu_of(u8 op); /* of an IR_ADD or the like */
 void lower_alu(struct lower *l, u32 v);
 void lower_divide(struct lower *l, u32 v);
 void lower_convert(struct lower *l, u32 v);

@@ -7,7 +7,7 @@
 
 #include "base/os.h"
 
-static enum x86_alu alu_of(u8 op)
+enum x86_alu x86_alu_of(u8 op)
 {
 	switch (op) {
 	case IR_ADD: return X86_ADD;
@@ -118,7 +118,7 @@ static void alu_const(struct lower *l, u8 op, u8 w, u8 d, u32 a, s32 imm)
 			x86_unary(l->b, X86_NOT, w, d);
 			return;
 		}
-		x86_alu_ri(l->b, alu_of(op), w, d, imm);
+		x86_alu_ri(l->b, x86_alu_of(op), w, d, imm);
 		lower_set_flags(l, d, w);
 		return;
 	}
@@ -148,7 +148,7 @@ static void op_reg(struct lower *l, u8 op, u8 w, u8 d, u8 src)
 	if (op == IR_MUL)
 		x86_imul_rr(l->b, w, d, src);
 	else
-		x86_alu_rr(l->b, alu_of(op), w, d, src);
+		x86_alu_rr(l->b, x86_alu_of(op), w, d, src);
 }
 
 static void op_mem(struct lower *l, u8 op, u8 w, u8 d, struct x86_mem m)
@@ -156,7 +156,7 @@ static void op_mem(struct lower *l, u8 op, u8 w, u8 d, struct x86_mem m)
 	if (op == IR_MUL)
 		x86_imul_rm(l->b, w, d, m);
 	else
-		x86_alu_rm(l->b, alu_of(op), w, d, m);
+		x86_alu_rm(l->b, x86_alu_of(op), w, d, m);
 }
 
 static bool is_commutative(u8 op)

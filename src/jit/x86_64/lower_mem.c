@@ -62,12 +62,31 @@ static void store(struct lower *l, const struct ir_val *val, struct x86_mem m)
 		x86_store(l->b, val->size, m, lower_src(l, val->c, LOWER_SCRATCH2));
 }
 
+static void update(struct lower *l, const struct ir_val *val, struct x86_mem m)
+{
+	u8 w = (u8)(8 * val->size);
+	s32 imm;
+
+	if (!lower_small_const(l, val->c, w == 64 ? 64 : 32, &imm))
+		x86_alu_mr(
+			l->b, x86_alu_of((u8)val->imm), w, m, lower_src(l, val->c, LOWER_SCRATCH2));
+	else
+		x86_alu_mi(l->b, x86_alu_of((u8)val->imm), w, m,
+			w == 8		  ? (s8)imm
+				: w == 16 ? (s16)imm
+					  : imm);
+}
+
 void lower_memory(struct lower *l, u32 v)
 {
 	const struct ir_val *val = &l->f->vals[v];
 	struct x86_mem m = lower_address(l, v);
 	u8 d;
 
+	if (val->op == IR_UPDATE) {
+		update(l, val, m);
+		return;
+	}
 	if (val->op == IR_STORE || val->op == IR_RELEASE) {
 		store(l, val, m);
 		return;
