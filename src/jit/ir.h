@@ -184,6 +184,7 @@ struct ir_func {
 	u32 block;	 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
+	u32 base;		       /* constant that was the base of an address last */
 	u32 stores[24], store_count;   /* that may still move down (ir_stores.c) */
 	u32 hoisted[4], hoisted_count; /* wide constants of loops, made at the entry */
 	/* who is live at the starts of blocks (alloc.c) */

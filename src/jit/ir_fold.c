@@ -314,11 +314,28 @@ u32 ir_bswap(struct ir_func *f, u8 size, u32 a)
 	return v;
 }
 
+/* Addresses beside one that the block has already need no constant of their own. */
+static u32 near_const(struct ir_func *f, u32 a, s64 *disp)
+{
+	u32 base = f->base;
+	u64 distance = f->vals[a].imm - f->vals[base].imm;
+
+	if (!base || f->vals[base].block != f->block || f->vals[base].op != IR_CONST ||
+		!ir_fits_s32(distance) || !ir_fits_s32(distance + (u64)*disp)) {
+		f->base = a;
+		return a;
+	}
+	*disp += (s64)distance;
+	return base;
+}
+
 u32 ir_mem(struct ir_func *f, enum ir_op op, u8 size, u32 a, s64 disp)
 {
 	const struct ir_val *va = &f->vals[a];
 	u32 v;
 
+	if (va->op == IR_CONST && !(va->flags & IR_NO_REG))
+		a = near_const(f, a, &disp);
 	if (va->op == IR_ADD && va->w == 64 && ir_is_const(f, va->b) &&
 		ir_fits_s32(f->vals[va->b].imm + (u64)disp)) {
 		disp += (s64)f->vals[va->b].imm;

@@ -335,11 +335,22 @@ void x86_test_rr(struct x86_buf *b, u8 w, u8 x, u8 y)
 	put_rr(b, w, 0x85, y, x);
 }
 
+void x86_cmp8_ri(struct x86_buf *b, u8 reg, u8 imm)
+{
+	if (!reserve(b, MAX_INSN_BYTES))
+		return;
+	if (reg == X86_RAX)
+		put(b, 0x3c);
+	else
+		put_rr(b, 8, 0x80, X86_CMP, reg);
+	put(b, imm);
+}
+
 void x86_test_ri(struct x86_buf *b, u8 w, u8 x, s32 imm)
 {
 	if (!reserve(b, MAX_INSN_BYTES))
 		return;
-	if (imm >= 0 && imm < 0x80) { /* the sign flag is the same for 8 bits: clear */
+	if (w == 8 || (imm >= 0 && imm < 0x80)) { /* the sign flag is the same for 8 bits: clear */
 		put_rex(b, x & 8 ? REX_B : 0, is_new_byte_reg(x));
 		if (x == X86_RAX) {
 			put(b, 0xa8);

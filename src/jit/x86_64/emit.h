@@ -133,8 +133,9 @@ void x86_alu_rm(struct x86_buf *b, enum x86_alu op, u8 w, u8 dst, struct x86_mem
 void x86_alu_mr(struct x86_buf *b, enum x86_alu op, u8 w, struct x86_mem m, u8 src);
 void x86_alu_mi(
 	struct x86_buf *b, enum x86_alu op, u8 w, struct x86_mem m, s32 imm); /* w 8, 16 too */
+void x86_cmp8_ri(struct x86_buf *b, u8 reg, u8 imm);			      /* the low byte */
 void x86_test_rr(struct x86_buf *b, u8 w, u8 x, u8 y);
-void x86_test_ri(struct x86_buf *b, u8 w, u8 x, s32 imm);
+void x86_test_ri(struct x86_buf *b, u8 w, u8 x, s32 imm); /* w 8, too */
 void x86_inc(struct x86_buf *b, u8 w, u8 dst, bool is_dec);
 void x86_unary(struct x86_buf *b, enum x86_unary op, u8 w, u8 reg);
 void x86_unary_m(struct x86_buf *b, enum x86_unary op, u8 w, struct x86_mem m);

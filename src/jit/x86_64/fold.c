@@ -196,6 +196,21 @@ static bool needs_register(const struct ir_val *user, u32 operand)
 	}
 }
 
+/* A byte of a register, compared with a constant, needs no extension. */
+static void fold_byte(struct ir_func *f, struct ir_block *b)
+{
+	struct ir_val *end = &f->vals[b->end - 1], *a = &f->vals[b->a];
+
+	if (b->term != IR_TERM_BRANCH || a->op != IR_ZEXT || a->size != 1 || a->uses != 1 ||
+		!is_unsigned(b->cond) || !ir_is_const(f, b->b) || f->vals[b->b].imm > 0xff ||
+		b->a == b->b)
+		return;
+	end->a = a->a;
+	drop(f, b->a);
+	b->a = end->a;
+	b->w = end->w = 8;
+}
+
 /*
  * Constants that no instruction needs in a register have no place: they are made where they go.
  * (A return counts as a use in a register; there it is made directly, too.)
@@ -245,8 +260,8 @@ void x86_fold_operands(struct ir_func *f)
 	for (v = 1; v < f->val_count; v++)
 		fold_load(f, &f->vals[v]);
 	for (i = 0; i < f->block_count; i++) {
-		if (f->blocks[i].is_reachable)
-			fold_compare(f, &f->blocks[i]);
+		fold_compare(f, &f->blocks[i]);
+		fold_byte(f, &f->blocks[i]);
 	}
 	place_constants(f);
 }

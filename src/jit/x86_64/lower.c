@@ -180,7 +180,9 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 	if (lower_small_const(l, b, w, &imm)) {
 		if (flags_serve(l, a, b, w, cond))
 			return to_x86(cond);
-		if (imm == 0)
+		if (w == 8)
+			x86_cmp8_ri(l->b, reg, (u8)imm);
+		else if (imm == 0)
 			x86_test_rr(l->b, w, reg, reg);
 		else
 			x86_alu_ri(l->b, X86_CMP, w, reg, imm);
