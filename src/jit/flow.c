@@ -349,8 +349,10 @@ bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end)
 		if (f->blocks[flow->order[k]].is_loop_head)
 			return false;
 	}
+	if (at && f->blocks[flow->order[at - 1]].loop_depth >= b->loop_depth)
+		return false;
 	*ret_end = flow->order[end];
-	return !at || f->blocks[flow->order[at - 1]].loop_depth < b->loop_depth;
+	return true;
 }
 
 int flow_init(struct flow *flow, const struct flow_target *target, struct ir_func *f)
