@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The stages on one page: instructions become values (ir_build.c), the target's passes improve
- * them, values get registers (alloc.c), the target makes machine code, which lies in exec_mem. The
- * image itself is ordinary memory.
+ * them, values get registers (alloc.c), the target makes machine code, which lies in exec_mem and
+ * is checked there (validate.h) before it becomes executable. The image itself is ordinary memory.
  */
 #include "jit/compile.h"
 
@@ -32,11 +32,32 @@ static int lower_program(const struct jit_target *t, struct ir_program *p, void 
 	return err ? err : p->err;
 }
 
-static int install(const struct jit_target *t, void *buf, struct jit_image *ji)
+/* The machine code as it stands there, before it may run. */
+static int check(const struct jit_target *t, struct ir_program *p, void *buf,
+	const struct exec_mem *mem, u32 size, struct log *log)
+{
+	struct validate v = {
+		.code = mem->base,
+		.size = size,
+		.base = (u64)(uintptr_t)mem->base,
+		.program = p->code,
+		.arena = &p->arena,
+	};
+	int err = t->describe ? t->describe(buf, &v) : 1;
+
+	if (err == 1)
+		return 0;
+	return err ? err : validate_image(&v, t->validate, log);
+}
+
+static int install(const struct jit_target *t, struct ir_program *p, void *buf, struct log *log,
+	struct jit_image *ji)
 {
 	u32 size;
 	int err = t->write(buf, &ji->mem, &size);
 
+	if (!err)
+		err = check(t, p, buf, &ji->mem, size, log);
 	if (!err)
 		err = exec_mem_seal(&ji->mem);
 	if (err)
@@ -47,7 +68,8 @@ static int install(const struct jit_target *t, void *buf, struct jit_image *ji)
 	return 0;
 }
 
-int jit_compile(const struct jit_target *t, const struct code *code, struct image **ret_image)
+int jit_compile(const struct jit_target *t, const struct code *code, struct log *log,
+	struct image **ret_image)
 {
 	struct jit_image *ji = mem_zalloc(sizeof(*ji));
 	struct ir_program program;
@@ -65,7 +87,7 @@ int jit_compile(const struct jit_target *t, const struct code *code, struct imag
 	if (!err)
 		err = lower_program(t, &program, buf);
 	if (!err)
-		err = install(t, buf, ji);
+		err = install(t, &program, buf, log, ji);
 	ir_release(&program);
 	if (err) {
 		jit_free(&ji->image);

@@ -9,6 +9,7 @@
 #include "base/exec_mem.h"
 #include "base/str.h"
 #include "jit/alloc.h"
+#include "jit/validate.h"
 
 struct jit_pass {
 	const char *name; /* as `prog dump --after` knows it; NULL ends a table */
@@ -24,9 +25,13 @@ struct jit_target {
 	int (*lower)(void *buf, struct ir_func *f, const struct alloc_result *alloc);
 	/* Into executable memory that is not sealed yet; ret_mem is the caller's in any case. */
 	int (*write)(void *buf, struct exec_mem *ret_mem, u32 *ret_size);
+	/* The functions and calls of what was written, in the arena of v. */
+	int (*describe)(void *buf, struct validate *v);
+	validate_fn validate;
 };
 
-int jit_compile(const struct jit_target *target, const struct code *code, struct image **ret_image);
+int jit_compile(const struct jit_target *target, const struct code *code, struct log *log,
+	struct image **ret_image);
 void jit_free(struct image *image); /* NULL is fine */
 u64 jit_callback(struct run *run, u64 func, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 

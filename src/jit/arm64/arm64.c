@@ -111,7 +111,7 @@ static const struct jit_target target = {
 
 static int arm64_compile(const struct code *code, struct log *log, struct image **ret_image)
 {
-	return jit_compile(&target, code, ret_image);
+	return jit_compile(&target, code, log, ret_image);
 }
 
 static const char *arm64_stage(u32 i)

@@ -8,6 +8,7 @@
 struct x86_program {
 	struct x86_buf buf;
 	u32 func_labels; /* first of the functions' labels */
+	u32 func_count;
 	bool has_bmi2;
 };
 
@@ -51,6 +52,7 @@ static void *begin(struct ir_program *p)
 		return NULL;
 	x86_init(&xp->buf, &p->arena);
 	xp->has_bmi2 = has_bmi2();
+	xp->func_count = p->func_count;
 	for (i = 0; i < p->func_count; i++)
 		x86_new_label(&xp->buf);
 	return xp;
@@ -108,6 +110,25 @@ static int write(void *buf, struct exec_mem *mem, u32 *ret_size)
 	return 0;
 }
 
+static int describe(void *buf, struct validate *v)
+{
+	const struct x86_program *xp = buf;
+	const struct x86_buf *b = &xp->buf;
+	u64 *calls = arena_calloc(v->arena, b->jump_count + 1, sizeof(*calls));
+	u32 i;
+
+	if (!calls)
+		return -ENOMEM;
+	for (i = 0; i < b->jump_count; i++) {
+		if (b->jumps[i].kind == X86_CALL_ADDRESS)
+			calls[v->call_count++] = b->jumps[i].target;
+	}
+	v->calls = calls;
+	v->funcs = b->labels + xp->func_labels;
+	v->func_count = xp->func_count;
+	return 0;
+}
+
 static const struct jit_target target = {
 	.engine = &engine_x86_64,
 	.passes = passes,
@@ -115,11 +136,13 @@ static const struct jit_target target = {
 	.allocate = allocate,
 	.lower = lower,
 	.write = write,
+	.describe = describe,
+	.validate = validate_x86_64,
 };
 
 static int x86_compile(const struct code *code, struct log *log, struct image **ret_image)
 {
-	return jit_compile(&target, code, ret_image);
+	return jit_compile(&target, code, log, ret_image);
 }
 
 static const char *x86_stage(u32 i)

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Prefixes, opcode, ModRM, SIB, displacement, immediate, in this order (Intel's manual, volume 2,
+ * 2.1 and 2.2). What comes behind the opcode, and what it may be, is in forms[]; the few forms
+ * that do not fit there are read by functions of their own.
+ */
+#include "jit/x86_64/decode.h"
+
+enum {
+	MAP_0F = 0x100,
+	RSP = 4,
+	RBP = 5,
+	REX_B = 1,
+	REX_X = 2,
+	REX_R = 4,
+	REX_W = 8,
+};
+
+/* What a form is. No flag but PLAIN or a kind: the opcode is all. */
+enum {
+	PLAIN = X86_KIND_PLAIN,
+	KIND_MASK = 15,
+	MEM = 1 << 4, /* ModRM may name memory */
+	REG = 1 << 5, /* ModRM may name two registers */
+	RM = MEM | REG,
+	BYTE = 1 << 6, /* 8 bits wide */
+	O16 = 1 << 7,  /* 66 makes it 16 bits wide */
+	LOCK = 1 << 8, /* F0 is allowed where it writes memory */
+	WRITES_RM = 1 << 9,
+	WRITES_REG = 1 << 10,
+	OPREG = 1 << 11, /* the register is in the opcode */
+	WRITES_OPREG = OPREG | WRITES_RM,
+	IMM8 = 1 << 12,
+	IMM32 = 1 << 13,	  /* 16 bits with 66 */
+	IMM64 = 1 << 14,	  /* 64 bits with REX.W, else 32 */
+	IMM_OF_DIGIT_0 = 1 << 15, /* only digit 0 has its immediate */
+	ADDRESS = 1 << 16,	  /* the memory is not touched */
+	AT_1 = 1 << 17,		  /* bytes of memory, whatever the width */
+	AT_2 = 1 << 18,
+	AT_4 = 1 << 19,
+	NO_DIGIT = 1 << 20, /* ModRM.reg is ignored by the processor: 0 */
+	NO_REX = 1 << 21,
+};
+
+enum {
+	KINDS_WITHOUT_REX = 1 << X86_KIND_BRANCH | 1 << X86_KIND_JUMP | 1 << X86_KIND_CALL |
+		1 << X86_KIND_RET | 1 << X86_KIND_TRAP,
+};
+
+#define D(digit)   (1u << (digit))
+#define KIND(kind) (kind)
+
+struct form {
+	u32 flags; /* 0: not allowed */
+	u8 digits, writing;
+};
+
+/* Conditions: those of enum x86_cond. */
+#define FORM_CC(op, what)                                                                          \
+	FORM((op) + 0x2, what, 0, 0)                                                               \
+	FORM((op) + 0x3, what, 0, 0)                                                               \
+	FORM((op) + 0x4, what, 0, 0)                                                               \
+	FORM((op) + 0x5, what, 0, 0)                                                               \
+	FORM((op) + 0x6, what, 0, 0)                                                               \
+	FORM((op) + 0x7, what, 0, 0)                                                               \
+	FORM((op) + 0xc, what, 0, 0)                                                               \
+	FORM((op) + 0xd, what, 0, 0)                                                               \
+	FORM((op) + 0xe, what, 0, 0)                                                               \
+	FORM((op) + 0xf, what, 0, 0)
+#define FORM_8(op, what)                                                                           \
+	FORM((op) + 0, what, 0, 0)                                                                 \
+	FORM((op) + 1, what, 0, 0)                                                                 \
+	FORM((op) + 2, what, 0, 0)                                                                 \
+	FORM((op) + 3, what, 0, 0)                                                                 \
+	FORM((op) + 4, what, 0, 0)                                                                 \
+	FORM((op) + 5, what, 0, 0)                                                                 \
+	FORM((op) + 6, what, 0, 0)                                                                 \
+	FORM((op) + 7, what, 0, 0)
+
+static const struct form forms[512] = {
+#define FORM(op, what, digits, writing)                                                            \
+	[op] = {(what) | ((what)&KIND_MASK ? 0 : PLAIN), digits, writing},
+#include "jit/x86_64/forms.def"
+#undef FORM
+};
+
+static s32 load_s32(const u8 *p)
+{
+	return (s32)load_u32(p);
+}
+
+/* ModRM.rm as memory: SIB and displacement behind it. NULL: absolute, or a register instead. */
+static const u8 *decode_memory(const u8 *p, u8 rex, struct x86_insn *insn)
+{
+	u8 modrm = *p++, mod = modrm >> 6, rm = modrm & 7;
+
+	insn->has_mem = true;
+	insn->base = (u8)(rm | (rex & REX_B) << 3);
+	if (rm == RSP) {
+		u8 sib = *p++, index = (u8)((sib >> 3 & 7) | (rex & REX_X) << 2);
+
+		insn->base = (u8)((sib & 7) | (rex & REX_B) << 3);
+		if (index != RSP) {
+			insn->index = index;
+			insn->scale = sib >> 6;
+		}
+		if ((sib & 7) == RBP && mod == 0)
+			return NULL;
+	} else if (rm == RBP && mod == 0) {
+		if (insn->opcode != 0x8d || insn->is_0f)
+			return NULL;
+		insn->kind = X86_KIND_LEA_LABEL;
+		insn->has_mem = false;
+		insn->base = X86_DECODE_NONE;
+		mod = 2;
+	}
+	if (mod == 1) {
+		insn->disp = (s8)*p++;
+		insn->disp_bytes = 1;
+	} else if (mod == 2) {
+		insn->disp = load_s32(p);
+		insn->disp_bytes = 4;
+		p += 4;
+	}
+	return p;
+}
+
+/* inc, dec, call and jmp. */
+static const u8 *decode_ff(const u8 *p, u8 rex, struct x86_insn *insn)
+{
+	u8 modrm = *p, digit = modrm >> 3 & 7, mod = modrm >> 6;
+
+	insn->kind = X86_KIND_PLAIN;
+	insn->width = rex & REX_W ? 64 : 32;
+	insn->reg = digit;
+	insn->rm = (u8)((modrm & 7) | (rex & REX_B) << 3);
+	if (mod == 3 && digit <= 1) {
+		insn->writes = (u16)(1u << insn->rm);
+		return p + 1;
+	}
+	insn->width = 64;
+	if (mod == 3 && digit == 2) {
+		insn->kind = X86_KIND_CALL_REG;
+		return p + 1;
+	}
+	if (mod == 3 || digit != 4)
+		return NULL;
+	insn->kind = X86_KIND_JUMP_MEM;
+	insn->access_bytes = 8;
+	return decode_memory(p, rex, insn);
+}
+
+/* BMI2, three-byte VEX: shlx, sarx, shrx and rorx, registers only. */
+static const u8 *decode_vex(const u8 *p, struct x86_insn *insn)
+{
+	u8 map = p[0] & 31, pp = p[1] & 3, modrm = p[3];
+
+	if (!(p[0] & 0x40) || p[1] & 4 || modrm < 0xc0)
+		return NULL;
+	insn->opcode = p[2];
+	insn->kind = X86_KIND_PLAIN;
+	insn->width = p[1] & 0x80 ? 64 : 32;
+	insn->reg = (u8)((modrm >> 3 & 7) | (p[0] & 0x80 ? 0 : 8));
+	insn->rm = (u8)((modrm & 7) | (p[0] & 0x20 ? 0 : 8));
+	insn->writes = (u16)(1u << insn->reg);
+	if (map == 2 && p[2] == 0xf7 && pp)
+		return p + 4;
+	if (map != 3 || p[2] != 0xf0 || pp != 3 || (p[1] & 0x78) != 0x78)
+		return NULL;
+	insn->imm = (s8)p[4];
+	insn->imm_bytes = 1;
+	return p + 5;
+}
+
+/* What forms[] has no line for; p is behind the opcode. */
+static const u8 *decode_other(const u8 *p, bool has_prefix, u8 rex, struct x86_insn *insn)
+{
+	if (has_prefix)
+		return NULL;
+	if (insn->is_0f) {
+		bool is_fence = insn->opcode == 0xae && (*p == 0xe8 || *p == 0xf0);
+
+		if (is_fence && !rex) { /* lfence, mfence */
+			insn->kind = X86_KIND_PLAIN;
+			return p + 1;
+		}
+		if (insn->opcode != 0x38 || *p != 0xf0 || p[1] >= 0xc0)
+			return NULL;
+		insn->kind = X86_KIND_PLAIN; /* movbe, a load */
+		insn->opcode = *p;
+		insn->width = rex & REX_W ? 64 : 32;
+		insn->access_bytes = insn->width / 8;
+		insn->reg = (u8)((p[1] >> 3 & 7) | (rex & REX_R) << 1);
+		insn->writes = (u16)(1u << insn->reg);
+		return decode_memory(p + 1, rex, insn);
+	}
+	if (insn->opcode == 0xff)
+		return decode_ff(p, rex, insn);
+	if (rex)
+		return NULL;
+	if (insn->opcode == 0xc4)
+		return decode_vex(p, insn);
+	if (insn->opcode == 0xf3 && p[0] == 0x0f && p[1] == 0x1e && p[2] == 0xfa) {
+		insn->kind = X86_KIND_LANDING;
+		return p + 3;
+	}
+	return NULL;
+}
+
+/* Without REX the codes of the byte registers 4 to 7 are ah, ch, dh and bh. */
+static bool has_high_byte(const struct form *f, u8 rex, const struct x86_insn *insn)
+{
+	bool is_digit = f->digits || f->flags & NO_DIGIT;
+
+	if (rex)
+		return false;
+	if (f->flags & BYTE)
+		return (!is_digit && insn->reg >= 4) || (!insn->has_mem && insn->rm >= 4);
+	return f->flags & AT_1 && !insn->has_mem && insn->rm >= 4;
+}
+
+static const u8 *decode_modrm(
+	const u8 *p, const struct form *f, u8 rex, bool is_locked, struct x86_insn *insn)
+{
+	u8 modrm = *p, digit = modrm >> 3 & 7;
+	u32 flags = f->flags;
+	bool writes = flags & WRITES_RM || f->writing >> digit & 1;
+
+	if (f->digits && !(f->digits >> digit & 1))
+		return NULL;
+	if (flags & NO_DIGIT && digit)
+		return NULL;
+	insn->reg = (u8)(digit | (rex & REX_R) << 1);
+	if (modrm >= 0xc0) {
+		if (!(flags & REG))
+			return NULL;
+		insn->rm = (u8)((modrm & 7) | (rex & REX_B) << 3);
+		insn->writes = (u16)((u32)writes << insn->rm);
+		p++;
+	} else {
+		if (!(flags & MEM))
+			return NULL;
+		p = decode_memory(p, rex, insn);
+		if (!p)
+			return NULL;
+		insn->access_bytes = flags & ADDRESS ? 0
+			: flags & AT_1		     ? 1
+			: flags & AT_2		     ? 2
+			: flags & AT_4		     ? 4
+						     : insn->width / 8;
+		insn->writes_mem = writes;
+	}
+	if (flags & WRITES_REG)
+		insn->writes |= (u16)(1u << insn->reg);
+	if (flags & (BYTE | AT_1) && has_high_byte(f, rex, insn))
+		return NULL;
+	if (is_locked && !insn->writes_mem)
+		return NULL;
+	return p;
+}
+
+static const u8 *decode_immediate(const u8 *p, const struct form *f, u8 rex, struct x86_insn *insn)
+{
+	u32 flags = f->flags;
+
+	if (flags & IMM_OF_DIGIT_0 && insn->reg & 7)
+		return p;
+	if (flags & IMM8) {
+		insn->imm = (s8)*p;
+		insn->imm_bytes = 1;
+	} else if (flags & IMM64 && rex & REX_W) {
+		insn->imm = (s64)load_u64(p);
+		insn->imm_bytes = 8;
+	} else if (flags & IMM32 && insn->width == 16) {
+		insn->imm = (s16)load_u16(p);
+		insn->imm_bytes = 2;
+	} else {
+		insn->imm = load_s32(p);
+		insn->imm_bytes = 4;
+	}
+	return p + insn->imm_bytes;
+}
+
+bool x86_decode(const u8 *bytes, struct x86_insn *insn)
+{
+	const u8 *p = bytes;
+	const struct form *f;
+	bool is_locked = *p == 0xf0, is_16;
+	u32 flags;
+	u8 rex;
+
+	*insn = (struct x86_insn){.base = X86_DECODE_NONE, .index = X86_DECODE_NONE};
+	p += is_locked;
+	is_16 = *p == 0x66;
+	p += is_16;
+	rex = (*p & 0xf0) == 0x40 ? *p : 0;
+	p += rex != 0;
+	insn->is_0f = *p == 0x0f;
+	p += insn->is_0f;
+	insn->opcode = *p++;
+	f = &forms[(u32)insn->is_0f << 8 | insn->opcode];
+	flags = f->flags;
+	if (!flags) {
+		p = decode_other(p, is_locked || is_16, rex, insn);
+		insn->length = p ? (u8)(p - bytes) : 0;
+		return p;
+	}
+	if ((is_locked && !(flags & LOCK)) || (is_16 && (!(flags & O16) || rex & REX_W)))
+		return false;
+	if (rex && (flags & NO_REX || ((1u << (flags & KIND_MASK)) & KINDS_WITHOUT_REX)))
+		return false;
+	insn->kind = flags & KIND_MASK;
+	insn->width = flags & BYTE ? 8 : is_16 ? 16 : rex & REX_W ? 64 : 32;
+	if (flags & RM) {
+		p = decode_modrm(p, f, rex, is_locked, insn);
+		if (!p)
+			return false;
+	} else if (flags & OPREG) {
+		insn->rm = (u8)((insn->opcode & 7) | (rex & REX_B) << 3);
+		insn->writes = (u16)((flags & WRITES_RM ? 1u : 0) << insn->rm);
+	}
+	if (flags & (IMM8 | IMM32 | IMM64))
+		p = decode_immediate(p, f, rex, insn);
+	insn->length = (u8)(p - bytes);
+	return true;
+}
