@@ -6,7 +6,8 @@
 # Tests are static and position-independent: the core needs libc only, so no library of another
 # machine is needed to run them.
 ARM64_TESTS := src/jit/arm64/emit_test test/unit/insn_suite_test test/unit/engine_test \
-	       test/unit/engine_diff_test src/helper/helper_test
+	       test/unit/engine_diff_test src/helper/helper_test \
+	       test/unit/conformance_test
 ARM64_BIN   := $(ARM64_TESTS:%=$(B)/static/%)
 
 $(B)/static/%: $(OBJ)/%.o $(OBJ)/test/tap.o $(B)/libcore.a

@@ -43,7 +43,7 @@ programs=()
 for cpu in $cpus; do
 	for test in "$@"; do
 		case $cpu:$test in
-		cortex-a53:*/insn_suite_test | cortex-a53:*/engine_*) ;;
+		cortex-a53:*/insn_suite_test | cortex-a53:*/engine_* | cortex-a53:*/conformance_*) ;;
 		cortex-a53:*) continue ;; # the processor makes no difference
 		esac
 		program=$work/$cpu-$(basename "$test")
