@@ -400,6 +400,17 @@ static int build_call_func(struct build *b, const struct insn_decoded *d)
 	return 0;
 }
 
+/* What bpf_map_lookup_elem() would come to in a map that is always the same. */
+static helper_fn direct_lookup(const struct ir_program *p, const struct insn_decoded *d)
+{
+	const struct code *code = p->code;
+	s32 map = code->facts ? code->facts[d - p->insns].map : -1;
+
+	if (d->imm != BPF_FUNC_map_lookup_elem || map < 0 || (u32)map >= code->map_count)
+		return NULL;
+	return code->maps[map].lookup;
+}
+
 static int build_call(struct build *b, const struct insn_decoded *d)
 {
 	const struct code_map *map = ir_inlined_map(b->program, d);
@@ -418,7 +429,9 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 	case INSN_DO_TAIL_CALL: build_tail_call(b, d); return 0;
 	case INSN_DO_CALL_FUNC: return build_call_func(b, d);
 	case INSN_DO_CALL:
-		fn = code->helper ? code->helper(code->helper_ctx, (u32)d->imm) : NULL;
+		fn = direct_lookup(b->program, d);
+		if (!fn && code->helper)
+			fn = code->helper(code->helper_ctx, (u32)d->imm);
 		break;
 	case INSN_DO_CALL_KFUNC:
 		fn = (u32)d->imm < code->kfunc_count ? code->kfuncs[d->imm] : NULL;

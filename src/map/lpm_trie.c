@@ -262,37 +262,76 @@ static void lpm_release(struct map *map)
 	mem_free(map->priv);
 }
 
-static struct node *find(struct map *map, const u8 *data, u32 prefix_len)
+/* The first 32 or 64 bits as a number whose highest bit is the first. */
+static inline u64 as_number(const u8 *data, u32 size)
 {
-	struct node *found = NULL, *node;
-	u32 at = __atomic_load_n(&trie_of(map)->root, __ATOMIC_ACQUIRE), max = prefix_max(map);
+	return size == 4 ? (u64)__builtin_bswap32(load_u32(data)) << 32
+			 : __builtin_bswap64(load_u64(data));
+}
+
+/*
+ * The longest prefix of data. size: bytes of data, a constant for the common ones: what fits in a
+ * number is compared as one, without a branch.
+ */
+static inline __attribute__((always_inline)) struct node *find_sized(
+	const struct lpm *l, const u8 *data, u32 prefix_len, u32 size)
+{
+	u32 at = __atomic_load_n(&l->trie->root, __ATOMIC_ACQUIRE), count = l->node_count;
+	const u32 max = size * 8;
+	const bool is_number = size == 4 || size == 8;
+	u64 node_bytes = l->node_size, key = is_number ? as_number(data, size) : 0;
+	u8 *nodes = l->nodes;
+	struct node *found = NULL;
 
 	/* a reader who follows reused nodes must come to an end too */
-	for (u32 depth = 0; depth <= max && (node = node_at(map, at)); depth++) {
-		u32 len = match_len(map, node, data, prefix_len);
-		u32 node_len = __atomic_load_n(&node->prefix_len, __ATOMIC_RELAXED);
+	for (u32 depth = 0; depth <= max && likely(at - 1 < count); depth++) {
+		struct node *node = (void *)(nodes + at * node_bytes);
+		u32 node_len = __atomic_load_n(&node->prefix_len, __ATOMIC_RELAXED), bit;
 
-		if (len == max)
-			return node;
-		if (len < node_len || node_len >= max)
-			break;
+		if (is_number) {
+			u64 diff = as_number(node->data, size) ^ key;
+
+			if (node_len > prefix_len || node_len > max ||
+				(node_len && diff >> (64 - node_len)))
+				break;
+			bit = (u32)(key << (node_len & 63) >> 63);
+		} else {
+			if (node_len > max ||
+				common_bits(node->data, data, size, MIN(node_len, prefix_len)) <
+					node_len)
+				break;
+			bit = node_len < max ? bit_at(data, node_len) : 0;
+		}
 		if (!(__atomic_load_n(&node->flags, __ATOMIC_RELAXED) & IS_FORK))
 			found = node;
-		at = __atomic_load_n(&node->child[bit_at(data, node_len)], __ATOMIC_ACQUIRE);
+		if (node_len == max)
+			break;
+		at = __atomic_load_n(&node->child[bit], __ATOMIC_ACQUIRE);
 	}
 	return found;
 }
 
+static struct node *find(const struct lpm *l, const u8 *data, u32 prefix_len)
+{
+	switch (l->data_size) {
+	case 4: return find_sized(l, data, prefix_len, 4);
+	case 8: return find_sized(l, data, prefix_len, 8);
+	case 16: return find_sized(l, data, prefix_len, 16);
+	default: return find_sized(l, data, prefix_len, l->data_size);
+	}
+}
+
 static void *lpm_lookup(struct map *map, const void *key, u32 cpu)
 {
-	u32 prefix_len = load_u32(key), *version = &trie_of(map)->version, before;
+	const struct lpm *l = lpm_of(map);
+	u32 prefix_len = load_u32(key), *version = &l->trie->version, before;
 	struct node *node;
 
-	if (prefix_len > prefix_max(map))
+	if (prefix_len > l->prefix_max)
 		return NULL;
 	do {
 		before = __atomic_load_n(version, __ATOMIC_ACQUIRE);
-		node = find(map, (const u8 *)key + KEY_HEAD, prefix_len);
+		node = find(l, (const u8 *)key + KEY_HEAD, prefix_len);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (__atomic_load_n(version, __ATOMIC_RELAXED) != before);
 	return node ? value_of(map, node) : NULL;
