@@ -12,6 +12,14 @@ enum { GAP = 1 << 25, REACH = 1 << 26 };
 enum { GAP = 1 << 26, REACH = 1 << 30 };
 #endif
 
+void (*exec_mem_observer)(void);
+
+static void observe(void)
+{
+	if (unlikely(exec_mem_observer))
+		exec_mem_observer();
+}
+
 /* Code may only be entered at landing pads, where the processor knows of them. */
 static int landing_pads(void)
 {
@@ -52,12 +60,14 @@ int exec_mem_new(size_t size, struct exec_mem *ret_mem)
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (whole == MAP_FAILED)
 		return -errno;
+	observe();
 	if (mprotect(whole + page, usable, PROT_READ | PROT_WRITE)) {
 		int err = -errno;
 
 		munmap(whole, usable + 2 * page);
 		return err;
 	}
+	observe();
 	*ret_mem = (struct exec_mem){.base = whole + page, .size = usable};
 	return 0;
 }
@@ -66,6 +76,7 @@ int exec_mem_seal(struct exec_mem *mem)
 {
 	if (mprotect(mem->base, mem->size, PROT_READ | PROT_EXEC | landing_pads()))
 		return -errno;
+	observe();
 	__builtin___clear_cache((char *)mem->base, (char *)mem->base + mem->size);
 	mem->is_sealed = true;
 	return 0;
@@ -75,7 +86,9 @@ void exec_mem_free(struct exec_mem *mem)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	if (mem->base)
+	if (mem->base) {
 		munmap(mem->base - page, mem->size + 2 * page);
+		observe();
+	}
 	memset(mem, 0, sizeof(*mem));
 }

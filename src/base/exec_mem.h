@@ -18,4 +18,7 @@ int exec_mem_new(size_t size, struct exec_mem *ret_mem); /* readable, writable *
 int exec_mem_seal(struct exec_mem *mem);		 /* readable, executable */
 void exec_mem_free(struct exec_mem *mem);
 
+/* Tests look at the process's mappings right after every change that is made here. */
+extern void (*exec_mem_observer)(void);
+
 #endif
