@@ -35,12 +35,26 @@ struct alloc {
 	u32 taken;	/* bits of in_reg */
 	/* of the block */
 	struct clobber *clobbers;
-	u32 clobber_count;
+	u32 clobber_count, clobbered;
 	const u64 *out;
 	struct alloc_result result;
 };
 
 /* ---- what calls and divisions destroy ------------------------------------------------------ */
+
+/* A function of the program that has its registers already destroys no others. */
+static u32 clobbers_of_call(const struct alloc *al, const struct ir_val *v)
+{
+	u32 mask = al->f->program->funcs[v->imm].clobbered, i;
+
+	if (!mask)
+		return al->t->clobbers(al->f, v);
+	for (i = 0; i < v->arg_count; i++) {
+		if (al->f->args[v->args + i])
+			mask |= 1u << al->t->args[i];
+	}
+	return mask;
+}
 
 static u32 clobbers_of(const struct alloc *al, const struct ir_val *v)
 {
@@ -51,9 +65,9 @@ static u32 clobbers_of(const struct alloc *al, const struct ir_val *v)
 	case IR_SMOD:
 	case IR_ATOMIC:
 	case IR_CALL:
-	case IR_CALL_FUNC:
 	case IR_TAIL_CALL:
 	case IR_PACKET: return al->t->clobbers(al->f, v);
+	case IR_CALL_FUNC: return clobbers_of_call(al, v);
 	default: return 0;
 	}
 }
@@ -109,8 +123,12 @@ static int find_forbidden(struct alloc *al)
 	u32 i, v, count = 0;
 
 	al->forbidden = arena_calloc(&f->program->arena, al->live.count + 1, sizeof(u32));
-	for (v = 1; v < f->val_count; v++)
-		count += clobbers_of(al, &f->vals[v]) != 0;
+	for (v = 1; v < f->val_count; v++) {
+		u32 mask = clobbers_of(al, &f->vals[v]);
+
+		count += mask != 0;
+		al->clobbered |= mask;
+	}
 	al->clobbers = arena_alloc(&f->program->arena, (count + 1) * sizeof(*al->clobbers));
 	if (!row || !al->forbidden || !al->clobbers)
 		return -ENOMEM;
@@ -526,6 +544,8 @@ int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 us
 	f->live_words = al.live.words;
 	f->live_values = al.live.values;
 	f->live_count = al.live.count;
+	f->clobbered = ((al.result.used | al.clobbered | target->scratch) & ~target->callee_saved) |
+		1u << target->ret;
 	*ret_result = al.result;
 	return f->program->err;
 }

@@ -180,6 +180,7 @@ struct ir_func {
 	u32 bytes_count, bytes_cap;
 	u32 stack_bytes; /* of the BPF stack that stays memory; 0 = none */
 	u32 entry_live;	 /* bits: registers that callers must pass */
+	u32 clobbered;	 /* bits: machine registers that a call destroys; 0 = not known (alloc.c) */
 	u32 frame, run;	 /* values */
 	u32 block;	 /* being built */
 	u32 epoch;
@@ -203,6 +204,8 @@ struct ir_program {
 	u32 *block_of_insn;	    /* within the function; UINT32_MAX = no start of a block */
 	struct ir_func *funcs;
 	u32 func_count;
+	u32 *callees_first; /* functions in an order in which callees stand before callers */
+	u32 order_count;
 	s32 exception_cb;   /* function, or -1 */
 	bool checks_faults; /* calls may end the run */
 	bool needs_run;	    /* some instruction needs the run, so all functions pass it on */

@@ -757,6 +757,7 @@ static int find_live(struct ir_func *f, u32 depth)
 	if (f->var_count > IR_REGS)
 		ir_live_vars(f);
 	f->entry_live = (u32)f->blocks[0].live_in & 0x3e;
+	p->callees_first[p->order_count++] = f->index;
 	return 0;
 }
 
@@ -801,7 +802,8 @@ static int place_funcs(struct ir_program *p)
 
 	p->func_count = MAX(code->subprog_count, 1);
 	p->funcs = arena_calloc(&p->arena, p->func_count, sizeof(*p->funcs));
-	if (!p->funcs)
+	p->callees_first = arena_alloc(&p->arena, p->func_count * sizeof(u32));
+	if (!p->funcs || !p->callees_first)
 		return -ENOMEM;
 	p->exception_cb = -1;
 	for (i = 0; i < p->func_count; i++) {
