@@ -196,11 +196,18 @@ struct ir_func {
 	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
 };
 
+/* Variables that an instruction reads and writes, when no stack slot is one. */
+struct ir_effects {
+	u16 reads, writes; /* bits of registers */
+	s16 slot;	   /* of a plain access to the frame: word below r10, else 0 */
+};
+
 struct ir_program {
 	const struct code *code;
 	const struct image *image; /* being made */
 	struct arena arena;
 	struct insn_decoded *insns; /* by instruction */
+	struct ir_effects *effects; /* by instruction */
 	u32 *block_of_insn;	    /* within the function; UINT32_MAX = no start of a block */
 	struct ir_func *funcs;
 	u32 func_count;
@@ -215,7 +222,7 @@ struct ir_program {
 /* ir.c */
 u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b);
 u32 ir_new_args(struct ir_func *f, u32 count); /* index into f->args; zeroed */
-u32 ir_resolve(struct ir_func *f, u32 v);
+u32 ir_resolve_chain(struct ir_func *f, u32 v);
 void ir_replace(struct ir_func *f, u32 v, u32 with);
 /* Calls visit(arg, pointer to the operand) for each operand of a value. */
 #define IR_FOR_EACH_OPERAND(f, val, p, code)                                                       \
@@ -241,6 +248,12 @@ void ir_replace(struct ir_func *f, u32 v, u32 with);
 		}                                                                                  \
 	} while (0)
 enum ir_cond ir_cond_exchanged(enum ir_cond cond); /* for b, a instead of a, b */
+
+/* What stands for a value now. */
+static inline u32 ir_resolve(struct ir_func *f, u32 v)
+{
+	return f->replaced[v] == v ? v : ir_resolve_chain(f, v);
+}
 
 static inline struct ir_val *ir_val(struct ir_func *f, u32 v)
 {
@@ -291,9 +304,9 @@ u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key);
 int ir_find_blocks(struct ir_func *f);
 void ir_live_vars(struct ir_func *f);
 void ir_find_slots(struct ir_func *f);
-u64 ir_insn_reads(struct ir_func *f, const struct insn_decoded *insn); /* variables */
-u64 ir_insn_writes(struct ir_func *f, const struct insn_decoded *insn);
-s32 ir_slot_var(const struct ir_func *f, const struct insn_decoded *insn); /* -1 = none */
+void ir_find_effects(struct ir_program *p, u32 first_insn, u32 end_insn);
+u64 ir_insn_reads(const struct ir_func *f, u32 insn); /* variables */
+s32 ir_slot_var(const struct ir_func *f, u32 insn);   /* -1 = none */
 int ir_build(const struct code *code, const struct image *image, struct ir_program *ret_program);
 int ir_build_func(struct ir_func *f);
 void ir_release(struct ir_program *program);

@@ -233,7 +233,7 @@ static void build_load(struct build *b, const struct insn_decoded *d)
 		break;
 	}
 	case INSN_DO_LOAD: {
-		s32 var = ir_slot_var(b->f, d);
+		s32 var = ir_slot_var(b->f, (u32)(d - b->program->insns));
 
 		v = var >= 0 ? read_var(b, (u32)var) : memory(b, d, IR_LOAD, d->src, false);
 		break;
@@ -250,7 +250,7 @@ static void build_store(struct build *b, const struct insn_decoded *d)
 {
 	struct ir_func *f = b->f;
 	u8 size = d->desc->width / 8;
-	s32 var = d->desc->operation == INSN_DO_STORE ? ir_slot_var(f, d) : -1;
+	s32 var = ir_slot_var(f, (u32)(d - b->program->insns));
 	u32 value = operand(b, d), v;
 
 	if (var >= 0) {
@@ -440,7 +440,7 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 	}
 	if (!fn)
 		return -EINVAL;
-	reads = ir_insn_reads(b->f, d);
+	reads = ir_insn_reads(b->f, (u32)(d - b->program->insns));
 	for (i = 0; i < 5; i++) {
 		if (reads >> (i + 1) & 1)
 			args[i] = read_reg(b, i + 1);
@@ -752,6 +752,7 @@ static int find_live(struct ir_func *f, u32 depth)
 		return err;
 	f->var_count = IR_REGS;
 	memset(f->var_of_word, -1, sizeof(f->var_of_word));
+	ir_find_effects(p, f->first_insn, f->end_insn);
 	ir_live_vars(f);
 	ir_find_slots(f);
 	if (f->var_count > IR_REGS)
@@ -781,8 +782,9 @@ static int decode_all(struct ir_program *p)
 	u32 i;
 
 	p->insns = arena_calloc(&p->arena, code->insn_count, sizeof(*p->insns));
+	p->effects = arena_calloc(&p->arena, code->insn_count, sizeof(*p->effects));
 	p->block_of_insn = arena_alloc(&p->arena, code->insn_count * sizeof(u32));
-	if (!p->insns || !p->block_of_insn)
+	if (!p->insns || !p->effects || !p->block_of_insn)
 		return -ENOMEM;
 	memset(p->block_of_insn, 0xff, code->insn_count * sizeof(u32));
 	for (i = 0; i < code->insn_count; i += p->insns[i].slots) {
