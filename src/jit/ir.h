@@ -299,6 +299,9 @@ bool ir_stores_miss(const struct ir_func *f, u32 base, s64 disp, u32 size);
 /* ir_inline.c: what a helper call becomes without a call. */
 const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn);
 u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key);
+helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded *insn);
+/* The result of a helper that only reads what the run knows; 0 = it must be called. */
+u32 ir_inline_helper(struct ir_func *f, u32 id);
 
 /* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
 int ir_find_blocks(struct ir_func *f);

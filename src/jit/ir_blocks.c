@@ -5,6 +5,8 @@
  */
 #include "jit/ir.h"
 
+#include "spec/helper.h"
+
 static bool ends_block(const struct insn_decoded *d)
 {
 	switch (d->desc->family) {
@@ -285,6 +287,17 @@ static u32 uses_to_vars(u8 uses, const struct insn_decoded *d)
 		ALL;
 }
 
+/* The arguments of a helper; all that there may be where it is not known. */
+static u32 helper_reads(s32 id)
+{
+	const struct helper_spec *spec = helper_spec_by_id((u32)id);
+	u32 i, reads = 0;
+
+	for (i = 0; spec && i < ARRAY_SIZE(spec->arg); i++)
+		reads |= spec->arg[i] != ARG_NONE ? 2u << i : 0;
+	return spec ? reads : 0x3e;
+}
+
 static u32 reads_of(const struct ir_program *p, u32 insn)
 {
 	const struct insn_decoded *d = &p->insns[insn];
@@ -301,7 +314,7 @@ static u32 reads_of(const struct ir_program *p, u32 insn)
 		return reads;
 	}
 	case INSN_DO_TAIL_CALL: return 0xe;
-	case INSN_DO_CALL: return ir_inlined_map(p, d) ? 1 << 2 : reads;
+	case INSN_DO_CALL: return ir_inlined_map(p, d) ? 1 << 2 : reads & helper_reads(d->imm);
 	default: return reads;
 	}
 }

@@ -265,6 +265,8 @@ void x86_fold_operands(struct ir_func *f)
 			fold_load(f, &f->vals[v]);
 	}
 	for (i = 0; i < f->block_count; i++) {
+		if (!f->blocks[i].is_reachable)
+			continue;
 		fold_compare(f, &f->blocks[i]);
 		fold_byte(f, &f->blocks[i]);
 	}
