@@ -11,6 +11,7 @@
 
 struct arm64_program {
 	struct a64_buf buf;
+	u32 func_count;
 	u32 func_labels; /* first of the functions' labels */
 };
 
@@ -54,6 +55,7 @@ static void *begin(struct ir_program *p)
 	if (!ap)
 		return NULL;
 	a64_init(&ap->buf, &p->arena);
+	ap->func_count = p->func_count;
 	for (i = 0; i < p->func_count; i++)
 		a64_new_label(&ap->buf);
 	return ap;
@@ -100,6 +102,27 @@ static int write(void *buf, struct exec_mem *mem, u32 *ret_size)
 	return 0;
 }
 
+static int describe(void *buf, struct validate *v)
+{
+	const struct arm64_program *ap = buf;
+	const struct a64_buf *b = &ap->buf;
+	u64 *calls = arena_calloc(v->arena, b->item_count + 1, sizeof(*calls));
+	u32 *funcs = arena_calloc(v->arena, ap->func_count, sizeof(*funcs)), i;
+
+	if (!calls || !funcs)
+		return -ENOMEM;
+	for (i = 0; i < b->item_count; i++) {
+		if (b->items[i].kind == A64_CALL_ADDRESS)
+			calls[v->call_count++] = b->items[i].target;
+	}
+	for (i = 0; i < ap->func_count; i++)
+		funcs[i] = 4 * b->labels[ap->func_labels + i];
+	v->calls = calls;
+	v->funcs = funcs;
+	v->func_count = ap->func_count;
+	return 0;
+}
+
 static const struct jit_target target = {
 	.engine = &engine_arm64,
 	.passes = passes,
@@ -107,6 +130,8 @@ static const struct jit_target target = {
 	.allocate = allocate,
 	.lower = lower,
 	.write = write,
+	.describe = describe,
+	.validate = validate_arm64,
 };
 
 static int arm64_compile(const struct code *code, struct log *log, struct image **ret_image)
