@@ -133,7 +133,7 @@ static bool enter_store(struct check *c, const struct a64_insn *insn)
 		insn->access_bytes < 8 || !(CALLEE_SAVED >> insn->rt & 1) ||
 		c->saved >> insn->rt & 1)
 		return false;
-	if (!c->save_bytes && c->frame && c->frame <= MAX_SAVES) { /* what looked like the frame */
+	if (!c->save_bytes && c->frame == 16 && !insn->disp) { /* what looked like the frame */
 		c->save_bytes = c->frame;
 		c->frame = 0;
 	}

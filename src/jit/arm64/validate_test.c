@@ -481,7 +481,7 @@ static s32 saves_of(const struct validate *v, u32 at)
 	a64_decode(load_u32(v->code + 4 * at + 4), &next);
 	if (x.kind == A64_KIND_PUSH)
 		return -x.disp;
-	if (!(x.writes >> SP_BIT) || !stack_growth(word, &x, &growth) || growth <= 0)
+	if (!(x.writes >> SP_BIT) || !stack_growth(word, &x, &growth) || growth != 16 || next.disp)
 		return 0;
 	return next.writes_mem && next.rn == 31 && !next.has_index && next.rt >= 19 &&
 			next.rt <= 28 && next.access_bytes == 8
