@@ -112,8 +112,8 @@ void x86_call(struct x86_buf *b, u64 address); /* destroys rax when it is far */
 void x86_call_label(struct x86_buf *b, u32 label);
 void x86_lea_label(struct x86_buf *b, u8 reg, u32 label);
 /*
- * The code from here to the label shall lie within one line of the instruction cache, if it fits:
- * that is what the processor fetches at once.
+ * The code from here to the label, if it is short, shall lie within as few windows of 32 bytes as
+ * it can: that is what the processor fetches at once.
  */
 void x86_align(struct x86_buf *b, u32 end_label);
 /* Bytes of the whole with jumps in their final forms; is_near: x86_call() reaches all addresses. */

@@ -6,7 +6,7 @@
  */
 #include "jit/x86_64/emit.h"
 
-enum { LINE_BYTES = 64 };
+enum { WINDOW_BYTES = 32, ALIGNED_BYTES = 64 };
 
 static bool grow(struct x86_buf *b, void **data, u32 *cap, u32 len, size_t size)
 {
@@ -87,11 +87,12 @@ void x86_align(struct x86_buf *b, u32 end_label)
 /* Bytes before code of this length, as far as is known now. */
 static u8 padding(u32 at, u32 length)
 {
-	u32 in_line = at % LINE_BYTES;
+	u32 in_window = at % WINDOW_BYTES;
 
-	if (length > LINE_BYTES || in_line + length <= LINE_BYTES)
+	if (length > ALIGNED_BYTES ||
+		in_window + length <= ALIGN_UP(length, (u32)WINDOW_BYTES))
 		return 0;
-	return (u8)(LINE_BYTES - in_line);
+	return (u8)(WINDOW_BYTES - in_window);
 }
 
 /* Final offsets of all items, and of the labels. */
