@@ -35,25 +35,42 @@ struct alloc {
 	u32 taken;	/* bits of in_reg */
 	/* of the block */
 	struct clobber *clobbers;
-	u32 clobber_count;
+	u32 clobber_count, clobbered;
+	bool has_clobbers;
 	const u64 *out;
 	struct alloc_result result;
 };
 
 /* ---- what calls and divisions destroy ------------------------------------------------------ */
 
+/* A function of the program that has its registers already destroys no others. */
+static u32 clobbers_of_call(const struct alloc *al, const struct ir_val *v)
+{
+	u32 mask = al->f->program->funcs[v->imm].clobbered, i;
+
+	if (!mask)
+		return al->t->clobbers(al->f, v);
+	for (i = 0; i < v->arg_count; i++) {
+		if (al->f->args[v->args + i])
+			mask |= 1u << al->t->args[i];
+	}
+	return mask;
+}
+
 static u32 clobbers_of(const struct alloc *al, const struct ir_val *v)
 {
+	enum { FIRST = IR_UDIV, LAST = IR_SMOD };
+
+	if (v->op >= FIRST && v->op <= LAST)
+		return al->t->clobbers(al->f, v);
+	if (v->op < IR_ATOMIC)
+		return 0;
 	switch (v->op) {
-	case IR_UDIV:
-	case IR_UMOD:
-	case IR_SDIV:
-	case IR_SMOD:
 	case IR_ATOMIC:
 	case IR_CALL:
-	case IR_CALL_FUNC:
 	case IR_TAIL_CALL:
 	case IR_PACKET: return al->t->clobbers(al->f, v);
+	case IR_CALL_FUNC: return clobbers_of_call(al, v);
 	default: return 0;
 	}
 }
@@ -77,7 +94,7 @@ static void forbid_in_block(struct alloc *al, u32 block, u64 *row)
 {
 	struct ir_func *f = al->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 ops[LIVE_MAX_OPERANDS], v, i, n, w;
+	u32 v, i, w;
 	u64 bits;
 
 	memcpy(row, live_row(al->live.out, &al->live, block), al->live.words * sizeof(u64));
@@ -94,10 +111,11 @@ static void forbid_in_block(struct alloc *al, u32 block, u64 *row)
 			for (bits = row[w]; bits; bits &= bits - 1)
 				al->forbidden[w * 64 + (u32)__builtin_ctzll(bits)] |= mask;
 		}
-		n = live_operands(f, val, ops);
-		for (i = 0; i < n; i++) {
-			if (al->live.number[ops[i]])
-				live_set(row, al->live.number[ops[i]]);
+		for (i = 0; i < al->live.span[v].count; i++) {
+			u32 number = al->live.number[al->live.operands[al->live.span[v].at + i]];
+
+			if (number)
+				live_set(row, number);
 		}
 	}
 }
@@ -109,11 +127,16 @@ static int find_forbidden(struct alloc *al)
 	u32 i, v, count = 0;
 
 	al->forbidden = arena_calloc(&f->program->arena, al->live.count + 1, sizeof(u32));
-	for (v = 1; v < f->val_count; v++)
-		count += clobbers_of(al, &f->vals[v]) != 0;
+	for (v = 1; v < f->val_count; v++) {
+		u32 mask = clobbers_of(al, &f->vals[v]);
+
+		count += mask != 0;
+		al->clobbered |= mask;
+	}
 	al->clobbers = arena_alloc(&f->program->arena, (count + 1) * sizeof(*al->clobbers));
 	if (!row || !al->forbidden || !al->clobbers)
 		return -ENOMEM;
+	al->has_clobbers = count;
 	for (i = 0; i < f->block_count && count; i++) {
 		find_clobbers(al, i);
 		if (al->clobber_count)
@@ -219,7 +242,7 @@ static const u32 depth_weight[] = {1, 8, 64, 512, 4096};
 static void weigh(struct alloc *al)
 {
 	struct ir_func *f = al->f;
-	u32 ops[LIVE_MAX_OPERANDS], v, i, n;
+	u32 v, i;
 
 	al->weight = arena_calloc(&f->program->arena, f->val_count, sizeof(u32));
 	al->spilled = arena_alloc(&f->program->arena, f->val_count * sizeof(u32));
@@ -233,11 +256,8 @@ static void weigh(struct alloc *al)
 		u32 weight = depth_weight[f->blocks[val->block].loop_depth];
 
 		al->weight[v] += weight;
-		if (val->flags & IR_FOLDED)
-			continue;
-		n = live_operands(f, val, ops);
-		for (i = 0; i < n; i++)
-			al->weight[ops[i]] += weight;
+		for (i = 0; i < al->live.span[v].count; i++)
+			al->weight[al->live.operands[al->live.span[v].at + i]] += weight;
 	}
 }
 
@@ -461,18 +481,14 @@ static void enter_block(struct alloc *al, u32 block)
 
 static void find_last_uses(struct alloc *al, u32 block)
 {
-	struct ir_func *f = al->f;
-	const struct ir_block *b = &f->blocks[block];
-	u32 ops[LIVE_MAX_OPERANDS], v, i, n;
+	const struct ir_block *b = &al->f->blocks[block];
+	u32 v, i;
 
 	for (v = b->first; v < b->end; v++) {
-		const struct ir_val *val = &f->vals[v];
+		struct live_span span = al->live.span[v];
 
-		if (val->op == IR_PHI || (val->flags & IR_FOLDED))
-			continue;
-		n = live_operands(f, val, ops);
-		for (i = 0; i < n; i++)
-			al->last[ops[i]] = v;
+		for (i = 0; i < span.count; i++)
+			al->last[al->live.operands[span.at + i]] = v;
 	}
 }
 
@@ -480,24 +496,23 @@ static void walk_block(struct alloc *al, u32 block)
 {
 	struct ir_func *f = al->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 ops[LIVE_MAX_OPERANDS], v, i, n;
+	u32 v, i;
 
 	find_last_uses(al, block);
-	find_clobbers(al, block);
+	if (al->has_clobbers)
+		find_clobbers(al, block);
 	enter_block(al, block);
 	for (v = b->first; v < b->end; v++) {
-		const struct ir_val *val = &f->vals[v];
+		struct live_span span = al->live.span[v];
 
-		if (val->op != IR_PHI && val->op != IR_NONE && !(val->flags & IR_FOLDED)) {
-			n = live_operands(f, val, ops);
-			for (i = 0; i < n; i++) {
-				s8 reg = f->vals[ops[i]].reg;
+		for (i = 0; i < span.count; i++) {
+			u32 operand = al->live.operands[span.at + i];
+			s8 reg = f->vals[operand].reg;
 
-				if (reg >= 0 && al->in_reg[reg] == ops[i] && ends_at(al, ops[i], v))
-					al->taken &= ~(1u << reg);
-			}
+			if (reg >= 0 && al->in_reg[reg] == operand && ends_at(al, operand, v))
+				al->taken &= ~(1u << reg);
 		}
-		if (val->flags & IR_PLACE)
+		if (f->vals[v].flags & IR_PLACE)
 			give(al, v);
 	}
 }
@@ -526,6 +541,8 @@ int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 us
 	f->live_words = al.live.words;
 	f->live_values = al.live.values;
 	f->live_count = al.live.count;
+	f->clobbered = ((al.result.used | al.clobbered | target->scratch) & ~target->callee_saved) |
+		1u << target->ret;
 	*ret_result = al.result;
 	return f->program->err;
 }

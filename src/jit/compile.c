@@ -15,20 +15,20 @@ struct jit_image {
 
 static int lower_program(const struct jit_target *t, struct ir_program *p, void *buf)
 {
+	struct alloc_result *allocs = arena_alloc(&p->arena, p->func_count * sizeof(*allocs));
 	u32 i;
-	int err = 0;
+	int err = allocs ? 0 : -ENOMEM;
 
 	for (i = 0; i < p->func_count && !err; i++) {
-		struct ir_func *f = &p->funcs[i];
+		u32 index = p->callees_first[i];
 		const struct jit_pass *pass;
-		struct alloc_result alloc;
 
 		for (pass = t->passes; pass->name; pass++)
-			pass->run(f);
-		err = p->err ? p->err : t->allocate(f, &alloc);
-		if (!err)
-			err = t->lower(buf, f, &alloc);
+			pass->run(&p->funcs[index]);
+		err = p->err ? p->err : t->allocate(&p->funcs[index], &allocs[index]);
 	}
+	for (i = 0; i < p->func_count && !err; i++)
+		err = t->lower(buf, &p->funcs[i], &allocs[i]);
 	return err ? err : p->err;
 }
 
@@ -188,7 +188,7 @@ int jit_dump(
 	hide_addresses(&hidden, maps);
 	err = ir_build(&hidden, NULL, &program);
 	for (i = 0; i < program.func_count && !err; i++)
-		err = dump_func(t, &program.funcs[i], stage, text);
+		err = dump_func(t, &program.funcs[program.callees_first[i]], stage, text);
 	if (!err)
 		err = program.err;
 	ir_release(&program);

@@ -28,12 +28,14 @@ static bool grow(struct ir_func *f, void **data, u32 *cap, u32 len, u32 more, si
 
 u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b)
 {
-	u32 old_cap = f->val_cap, cap = f->val_cap, v = f->val_count;
+	u32 cap = f->val_cap, v = f->val_count;
 
-	if (!grow(f, (void **)&f->vals, &cap, v, 1, sizeof(*f->vals)))
-		return 0;
-	if (cap != old_cap && !grow(f, (void **)&f->replaced, &f->val_cap, v, cap - v, sizeof(u32)))
-		return 0;
+	if (v == cap) {
+		if (!grow(f, (void **)&f->vals, &cap, v, 1, sizeof(*f->vals)))
+			return 0;
+		if (!grow(f, (void **)&f->replaced, &f->val_cap, v, cap - v, sizeof(u32)))
+			return 0;
+	}
 	f->val_count++;
 	f->replaced[v] = v;
 	f->vals[v] = (struct ir_val){
@@ -61,7 +63,7 @@ u32 ir_new_args(struct ir_func *f, u32 count)
 	return at;
 }
 
-u32 ir_resolve(struct ir_func *f, u32 v)
+u32 ir_resolve_chain(struct ir_func *f, u32 v)
 {
 	u32 end = v;
 

@@ -180,6 +180,7 @@ struct ir_func {
 	u32 bytes_count, bytes_cap;
 	u32 stack_bytes; /* of the BPF stack that stays memory; 0 = none */
 	u32 entry_live;	 /* bits: registers that callers must pass */
+	u32 clobbered;	 /* bits: machine registers that a call destroys; 0 = not known (alloc.c) */
 	u32 frame, run;	 /* values */
 	u32 block;	 /* being built */
 	u32 epoch;
@@ -195,14 +196,23 @@ struct ir_func {
 	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
 };
 
+/* Variables that an instruction reads and writes, when no stack slot is one. */
+struct ir_effects {
+	u16 reads, writes; /* bits of registers */
+	s16 slot;	   /* of a plain access to the frame: word below r10, else 0 */
+};
+
 struct ir_program {
 	const struct code *code;
 	const struct image *image; /* being made */
 	struct arena arena;
 	struct insn_decoded *insns; /* by instruction */
+	struct ir_effects *effects; /* by instruction */
 	u32 *block_of_insn;	    /* within the function; UINT32_MAX = no start of a block */
 	struct ir_func *funcs;
 	u32 func_count;
+	u32 *callees_first; /* functions in an order in which callees stand before callers */
+	u32 order_count;
 	s32 exception_cb;   /* function, or -1 */
 	bool checks_faults; /* calls may end the run */
 	bool needs_run;	    /* some instruction needs the run, so all functions pass it on */
@@ -212,7 +222,7 @@ struct ir_program {
 /* ir.c */
 u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b);
 u32 ir_new_args(struct ir_func *f, u32 count); /* index into f->args; zeroed */
-u32 ir_resolve(struct ir_func *f, u32 v);
+u32 ir_resolve_chain(struct ir_func *f, u32 v);
 void ir_replace(struct ir_func *f, u32 v, u32 with);
 /* Calls visit(arg, pointer to the operand) for each operand of a value. */
 #define IR_FOR_EACH_OPERAND(f, val, p, code)                                                       \
@@ -238,6 +248,12 @@ void ir_replace(struct ir_func *f, u32 v, u32 with);
 		}                                                                                  \
 	} while (0)
 enum ir_cond ir_cond_exchanged(enum ir_cond cond); /* for b, a instead of a, b */
+
+/* What stands for a value now. */
+static inline u32 ir_resolve(struct ir_func *f, u32 v)
+{
+	return f->replaced[v] == v ? v : ir_resolve_chain(f, v);
+}
 
 static inline struct ir_val *ir_val(struct ir_func *f, u32 v)
 {
@@ -283,14 +299,17 @@ bool ir_stores_miss(const struct ir_func *f, u32 base, s64 disp, u32 size);
 /* ir_inline.c: what a helper call becomes without a call. */
 const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn);
 u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key);
+helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded *insn);
+/* The result of a helper that only reads what the run knows; 0 = it must be called. */
+u32 ir_inline_helper(struct ir_func *f, u32 id);
 
 /* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
 int ir_find_blocks(struct ir_func *f);
 void ir_live_vars(struct ir_func *f);
 void ir_find_slots(struct ir_func *f);
-u64 ir_insn_reads(struct ir_func *f, const struct insn_decoded *insn); /* variables */
-u64 ir_insn_writes(struct ir_func *f, const struct insn_decoded *insn);
-s32 ir_slot_var(const struct ir_func *f, const struct insn_decoded *insn); /* -1 = none */
+void ir_find_effects(struct ir_program *p, u32 first_insn, u32 end_insn);
+u64 ir_insn_reads(const struct ir_func *f, u32 insn); /* variables */
+s32 ir_slot_var(const struct ir_func *f, u32 insn);   /* -1 = none */
 int ir_build(const struct code *code, const struct image *image, struct ir_program *ret_program);
 int ir_build_func(struct ir_func *f);
 void ir_release(struct ir_program *program);

@@ -5,6 +5,8 @@
  */
 #include "jit/ir.h"
 
+#include "spec/helper.h"
+
 static bool ends_block(const struct insn_decoded *d)
 {
 	switch (d->desc->family) {
@@ -273,60 +275,119 @@ int ir_find_blocks(struct ir_func *f)
 	return err;
 }
 
-static u64 uses_to_vars(u8 uses, const struct insn_decoded *d)
+static u32 uses_to_vars(u8 uses, const struct insn_decoded *d)
 {
-	u64 vars = 0;
+	enum { ALL = (1 << IR_REGS) - 1 };
+	/* by INSN_USES_R0, _R6, _ARGS */
+	static const u16 fixed[] = {0, 0x1, 0x40, 0x41, 0x3e, 0x3f, 0x7e, 0x7f};
+	u32 dst = 1u << (d->dst & 0xf), src = 1u << (d->src & 0xf);
 
-	if ((uses & INSN_USES_DST) && d->dst < IR_REGS)
-		vars |= 1ull << d->dst;
-	if ((uses & INSN_USES_SRC) && d->src < IR_REGS)
-		vars |= 1ull << d->src;
-	if (uses & INSN_USES_R0)
-		vars |= 1;
-	if (uses & INSN_USES_R6)
-		vars |= 1 << 6;
-	if (uses & INSN_USES_ARGS)
-		vars |= 0x3e;
-	return vars;
+	return ((uses & INSN_USES_DST ? dst : 0) | (uses & INSN_USES_SRC ? src : 0) |
+		       fixed[uses / INSN_USES_R0 & 7]) &
+		ALL;
 }
 
-u64 ir_insn_reads(struct ir_func *f, const struct insn_decoded *d)
+/* The arguments of a helper; all that there may be where it is not known, or takes any number. */
+static u32 helper_reads(s32 id)
 {
-	const struct ir_program *p = f->program;
-	u64 reads = uses_to_vars(d->desc->reads, d);
-	s32 var;
+	const struct helper_spec *spec =
+		id == BPF_FUNC_trace_printk ? NULL : helper_spec_by_id((u32)id);
+	u32 i, reads = 0;
+
+	for (i = 0; spec && i < ARRAY_SIZE(spec->arg); i++)
+		reads |= spec->arg[i] != ARG_NONE ? 2u << i : 0;
+	return spec ? reads : 0x3e;
+}
+
+static u32 reads_of(const struct ir_program *p, u32 insn)
+{
+	const struct insn_decoded *d = &p->insns[insn];
+	u32 reads = uses_to_vars(d->desc->reads, d);
 
 	switch (d->desc->operation) {
 	case INSN_DO_CALL_FUNC: {
 		u32 callee;
 
 		for (callee = 0; callee < p->func_count; callee++) {
-			if (p->funcs[callee].first_insn == (u32)(d - p->insns) + 1 + (u32)d->imm)
+			if (p->funcs[callee].first_insn == insn + 1 + (u32)d->imm)
 				return p->funcs[callee].entry_live & 0x3e;
 		}
 		return reads;
 	}
 	case INSN_DO_TAIL_CALL: return 0xe;
-	case INSN_DO_CALL: return ir_inlined_map(p, d) ? 1 << 2 : reads;
-	case INSN_DO_LOAD: var = ir_slot_var(f, d); return var >= 0 ? reads | 1ull << var : reads;
+	case INSN_DO_CALL: return ir_inlined_map(p, d) ? 1 << 2 : reads & helper_reads(d->imm);
 	default: return reads;
 	}
 }
 
-u64 ir_insn_writes(struct ir_func *f, const struct insn_decoded *d)
+static u32 writes_of(const struct insn_decoded *d)
 {
-	u64 writes = uses_to_vars(d->desc->writes, d);
+	u32 writes = uses_to_vars(d->desc->writes, d);
 
-	if (d->desc->operation == INSN_DO_STORE) {
-		s32 var = ir_slot_var(f, d);
+	/* when it falls through r0 has a value of its own: none is defined */
+	return d->desc->operation == INSN_DO_TAIL_CALL ? writes & 0x3e : writes;
+}
 
-		if (var >= 0)
-			writes |= 1ull << var;
+/* Words are counted downwards from r10. */
+static s16 slot_of(const struct insn_decoded *d)
+{
+	bool is_load = d->desc->operation == INSN_DO_LOAD;
+
+	if ((!is_load && d->desc->operation != INSN_DO_STORE) ||
+		(is_load ? d->src : d->dst) != BPF_REG_10 || d->off >= 0 || d->off % 4 ||
+		-d->off / 4 >= IR_STACK_WORDS)
+		return 0;
+	return (s16)(-d->off / 4);
+}
+
+void ir_find_effects(struct ir_program *p, u32 first_insn, u32 end_insn)
+{
+	u32 i;
+
+	for (i = first_insn; i < end_insn; i++) {
+		if (!p->insns[i].slots)
+			continue;
+		p->effects[i].reads = (u16)reads_of(p, i);
+		p->effects[i].writes = (u16)writes_of(&p->insns[i]);
+		p->effects[i].slot = slot_of(&p->insns[i]);
 	}
-	if (d->desc->operation == INSN_DO_TAIL_CALL)
-		writes &=
-			0x3e; /* when it falls through r0 has a value of its own: none is defined */
-	return writes;
+}
+
+u64 ir_insn_reads(const struct ir_func *f, u32 insn)
+{
+	s32 var = ir_slot_var(f, insn);
+	u64 reads = f->program->effects[insn].reads;
+
+	if (var >= 0 && f->program->insns[insn].desc->operation == INSN_DO_LOAD)
+		reads |= 1ull << var;
+	return reads;
+}
+
+/* What a block reads before it writes, and what it writes. */
+static void find_use_def(const struct ir_func *f, struct ir_block *b)
+{
+	const struct ir_program *p = f->program;
+	u64 use = 0, def = 0;
+	u32 insn;
+
+	for (insn = b->first_insn; insn < b->end_insn; insn++) {
+		const struct ir_effects *e = &p->effects[insn];
+		u64 reads = e->reads, writes = e->writes;
+
+		if (e->slot && f->var_of_word[e->slot] >= 0) {
+			u64 var = 1ull << f->var_of_word[e->slot];
+
+			if (p->insns[insn].desc->operation == INSN_DO_LOAD)
+				reads |= var;
+			else
+				writes |= var;
+		}
+		use |= reads & ~def;
+		def |= writes;
+	}
+	b->use = use;
+	b->def = def;
+	b->live_in = 0;
 }
 
 void ir_live_vars(struct ir_func *f)
@@ -334,20 +395,8 @@ void ir_live_vars(struct ir_func *f)
 	u32 i, k;
 	bool is_changed = true;
 
-	for (i = 0; i < f->block_count; i++) {
-		struct ir_block *b = &f->blocks[i];
-		u32 insn;
-
-		b->use = b->def = b->live_in = 0;
-		for (insn = b->first_insn; insn < b->end_insn; insn++) {
-			const struct insn_decoded *d = &f->program->insns[insn];
-
-			if (!d->slots)
-				continue;
-			b->use |= ir_insn_reads(f, d) & ~b->def;
-			b->def |= ir_insn_writes(f, d);
-		}
-	}
+	for (i = 0; i < f->block_count; i++)
+		find_use_def(f, &f->blocks[i]);
 	while (is_changed) {
 		is_changed = false;
 		for (i = f->block_count; i-- > 0;) {

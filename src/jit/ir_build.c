@@ -233,7 +233,7 @@ static void build_load(struct build *b, const struct insn_decoded *d)
 		break;
 	}
 	case INSN_DO_LOAD: {
-		s32 var = ir_slot_var(b->f, d);
+		s32 var = ir_slot_var(b->f, (u32)(d - b->program->insns));
 
 		v = var >= 0 ? read_var(b, (u32)var) : memory(b, d, IR_LOAD, d->src, false);
 		break;
@@ -250,13 +250,15 @@ static void build_store(struct build *b, const struct insn_decoded *d)
 {
 	struct ir_func *f = b->f;
 	u8 size = d->desc->width / 8;
-	s32 var = d->desc->operation == INSN_DO_STORE ? ir_slot_var(f, d) : -1;
+	s32 var = ir_slot_var(f, (u32)(d - b->program->insns));
 	u32 value = operand(b, d), v;
 
 	if (var >= 0) {
 		b->cur[var] = ir_zext(f, size, value);
 		return;
 	}
+	if (f->vals[value].op == IR_UNDEF)
+		return; /* any bytes will do, so those that are there */
 	if (size < 8)
 		value = ir_low32(f, value);
 	while (f->vals[value].op == IR_ZEXT && f->vals[value].size >= size)
@@ -400,15 +402,15 @@ static int build_call_func(struct build *b, const struct insn_decoded *d)
 	return 0;
 }
 
-/* What bpf_map_lookup_elem() would come to in a map that is always the same. */
-static helper_fn direct_lookup(const struct ir_program *p, const struct insn_decoded *d)
+static bool inline_helper(struct build *b, u32 id)
 {
-	const struct code *code = p->code;
-	s32 map = code->facts ? code->facts[d - p->insns].map : -1;
+	u32 v = b->program->code->uses_fuel ? 0 : ir_inline_helper(b->f, id);
 
-	if (d->imm != BPF_FUNC_map_lookup_elem || map < 0 || (u32)map >= code->map_count)
-		return NULL;
-	return code->maps[map].lookup;
+	if (!v)
+		return false;
+	lose_arguments(b);
+	write_reg(b, 0, v);
+	return true;
 }
 
 static int build_call(struct build *b, const struct insn_decoded *d)
@@ -429,9 +431,11 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 	case INSN_DO_TAIL_CALL: build_tail_call(b, d); return 0;
 	case INSN_DO_CALL_FUNC: return build_call_func(b, d);
 	case INSN_DO_CALL:
-		fn = direct_lookup(b->program, d);
-		if (!fn && code->helper)
-			fn = code->helper(code->helper_ctx, (u32)d->imm);
+		fn = code->helper ? code->helper(code->helper_ctx, (u32)d->imm) : NULL;
+		if (fn && inline_helper(b, (u32)d->imm))
+			return 0;
+		if (fn && ir_direct_lookup(b->program, d))
+			fn = ir_direct_lookup(b->program, d);
 		break;
 	case INSN_DO_CALL_KFUNC:
 		fn = (u32)d->imm < code->kfunc_count ? code->kfuncs[d->imm] : NULL;
@@ -440,7 +444,7 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 	}
 	if (!fn)
 		return -EINVAL;
-	reads = ir_insn_reads(b->f, d);
+	reads = ir_insn_reads(b->f, (u32)(d - b->program->insns));
 	for (i = 0; i < 5; i++) {
 		if (reads >> (i + 1) & 1)
 			args[i] = read_reg(b, i + 1);
@@ -550,6 +554,75 @@ static void count_fuel(struct build *b, u32 block)
 	}
 }
 
+static bool holds(enum ir_cond cond, u8 w, u64 a, u64 b)
+{
+	s64 sa = w == 64 ? (s64)a : (s32)a, sb = w == 64 ? (s64)b : (s32)b;
+
+	if (w == 32) {
+		a = (u32)a;
+		b = (u32)b;
+	}
+	switch (cond) {
+	case IR_EQ: return a == b;
+	case IR_NE: return a != b;
+	case IR_ULT: return a < b;
+	case IR_UGE: return a >= b;
+	case IR_ULE: return a <= b;
+	case IR_UGT: return a > b;
+	case IR_SLT: return sa < sb;
+	case IR_SGE: return sa >= sb;
+	case IR_SLE: return sa <= sb;
+	case IR_SGT: return sa > sb;
+	case IR_CLEAR: return !(a & b);
+	case IR_SET: return a & b;
+	}
+	return false;
+}
+
+/*
+ * A way that is never taken; what only it led to is not built at all. An edge back to a block that
+ * is built stays: fill_phis() knows that nobody comes along it.
+ */
+static void drop_edge(struct ir_func *f, u32 from, u32 to)
+{
+	struct ir_block *b = &f->blocks[to];
+	u32 k;
+
+	if (b->is_built)
+		return;
+	for (k = 0; f->preds[b->preds + k] != from; k++)
+		;
+	for (; k + 1 < b->pred_count; k++)
+		f->preds[b->preds + k] = f->preds[b->preds + k + 1];
+	b->pred_count--;
+	if (b->pred_count)
+		return;
+	b->is_reachable = false;
+	while (b->succ_count)
+		drop_edge(f, to, b->succ[--b->succ_count]);
+}
+
+/* A branch on constants goes one way. */
+static void fold_branch(struct ir_func *f, u32 block)
+{
+	struct ir_block *blk = &f->blocks[block];
+	u32 taken, other;
+	bool is_true;
+
+	if (!ir_is_const(f, blk->a) || !ir_is_const(f, blk->b))
+		return;
+	is_true = holds((enum ir_cond)blk->cond, blk->w, f->vals[blk->a].imm, f->vals[blk->b].imm);
+	taken = blk->succ[!is_true];
+	other = blk->succ[is_true];
+	if (other <= block)
+		return;
+	drop_edge(f, block, other);
+	blk->term = IR_TERM_JUMP;
+	blk->succ[0] = taken;
+	blk->succ_count = 1;
+	blk->a = blk->b = 0;
+}
+
 static void end_block(struct build *b, u32 block, const struct insn_decoded *last)
 {
 	struct ir_func *f = b->f;
@@ -568,6 +641,7 @@ static void end_block(struct build *b, u32 block, const struct insn_decoded *las
 			blk->a = ir_low32(f, blk->a);
 			blk->b = ir_low32(f, blk->b);
 		}
+		fold_branch(f, block);
 	}
 	v = ir_new(f, IR_END, blk->a, blk->b);
 	f->vals[v].flags |= IR_EFFECT;
@@ -619,7 +693,8 @@ static void fill_phis(struct build *b)
 			u32 var = (u32)f->vals[v].imm;
 
 			for (k = 0; k < f->vals[v].arg_count; k++) {
-				u32 in = f->blocks[f->preds[blk->preds + k]].vars[var];
+				const struct ir_block *pred = &f->blocks[f->preds[blk->preds + k]];
+				u32 in = pred->is_built ? pred->vars[var] : v;
 
 				if (!in && var >= IR_REGS)
 					in = b->zero; /* a slot never written */
@@ -752,11 +827,13 @@ static int find_live(struct ir_func *f, u32 depth)
 		return err;
 	f->var_count = IR_REGS;
 	memset(f->var_of_word, -1, sizeof(f->var_of_word));
+	ir_find_effects(p, f->first_insn, f->end_insn);
 	ir_live_vars(f);
 	ir_find_slots(f);
 	if (f->var_count > IR_REGS)
 		ir_live_vars(f);
 	f->entry_live = (u32)f->blocks[0].live_in & 0x3e;
+	p->callees_first[p->order_count++] = f->index;
 	return 0;
 }
 
@@ -780,8 +857,9 @@ static int decode_all(struct ir_program *p)
 	u32 i;
 
 	p->insns = arena_calloc(&p->arena, code->insn_count, sizeof(*p->insns));
+	p->effects = arena_calloc(&p->arena, code->insn_count, sizeof(*p->effects));
 	p->block_of_insn = arena_alloc(&p->arena, code->insn_count * sizeof(u32));
-	if (!p->insns || !p->block_of_insn)
+	if (!p->insns || !p->effects || !p->block_of_insn)
 		return -ENOMEM;
 	memset(p->block_of_insn, 0xff, code->insn_count * sizeof(u32));
 	for (i = 0; i < code->insn_count; i += p->insns[i].slots) {
@@ -801,7 +879,8 @@ static int place_funcs(struct ir_program *p)
 
 	p->func_count = MAX(code->subprog_count, 1);
 	p->funcs = arena_calloc(&p->arena, p->func_count, sizeof(*p->funcs));
-	if (!p->funcs)
+	p->callees_first = arena_alloc(&p->arena, p->func_count * sizeof(u32));
+	if (!p->funcs || !p->callees_first)
 		return -ENOMEM;
 	p->exception_cb = -1;
 	for (i = 0; i < p->func_count; i++) {

@@ -1,24 +1,66 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Lookups in arrays without a call: element index * size behind a fixed address, or NULL beyond the
- * end. In a per-CPU array each CPU has the whole array, so many bytes further.
+ * Helper calls that need no call. Lookups in arrays: element index * size behind a fixed address,
+ * or NULL beyond the end; in a per-CPU array each CPU has the whole array, so many bytes further.
+ * What the run or its world knows: a load. Lookups in hashes of a known key size stay calls, but of
+ * the function that is made for that size.
  */
 #include "jit/ir.h"
+
+#include <hachi/world.h>
+
+/* The map that a call of bpf_map_lookup_elem() always has, or NULL. */
+static const struct code_map *known_map(
+	const struct code *code, u32 at, const struct insn_decoded *insn)
+{
+	s32 map;
+
+	if (insn->desc->operation != INSN_DO_CALL || insn->imm != BPF_FUNC_map_lookup_elem ||
+		!code->facts)
+		return NULL;
+	map = code->facts[at].map;
+	return map >= 0 && (u32)map < code->map_count ? &code->maps[map] : NULL;
+}
 
 /* The array that a call of bpf_map_lookup_elem() looks into, or NULL when it stays a call. */
 const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn)
 {
 	const struct code *code = p->code;
 	u32 at = (u32)(insn - p->insns);
-	s32 map;
+	const struct code_map *map = known_map(code, at, insn);
 
-	if (insn->desc->operation != INSN_DO_CALL || insn->imm != BPF_FUNC_map_lookup_elem ||
-		!code->facts || code->uses_fuel)
-		return NULL;
-	map = code->facts[at].map;
-	if (map < 0 || (u32)map >= code->map_count || !code->maps[map].elements)
-		return NULL;
-	return &code->maps[map];
+	return map && map->elements && !code->uses_fuel ? map : NULL;
+}
+
+helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded *insn)
+{
+	const struct code_map *map = known_map(p->code, (u32)(insn - p->insns), insn);
+
+	return map ? map->lookup : NULL;
+}
+
+static u32 world_field(struct ir_func *f, size_t offset)
+{
+	u32 world = ir_mem(f, IR_LOAD, 8, f->run, offsetof(struct run, world));
+
+	return ir_mem(f, IR_LOAD, 4, world, (s64)offset);
+}
+
+u32 ir_inline_helper(struct ir_func *f, u32 id)
+{
+	u32 tgid, pid;
+
+	switch (id) {
+	case BPF_FUNC_get_smp_processor_id:
+		return ir_mem(f, IR_LOAD, 4, f->run, offsetof(struct run, cpu));
+	case BPF_FUNC_get_numa_node_id:
+		return world_field(f, offsetof(struct hachi_world, numa_node));
+	case BPF_FUNC_get_current_pid_tgid:
+		tgid = world_field(f, offsetof(struct hachi_world, tgid));
+		pid = world_field(f, offsetof(struct hachi_world, pid));
+		return ir_alu(f, IR_OR, 64, ir_alu(f, IR_SHL, 64, tgid, ir_const(f, 32)), pid);
+	default: return 0;
+	}
 }
 
 u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key)

@@ -108,7 +108,8 @@ static void scan_call(struct stack_scan *s, const struct insn_decoded *d)
 		s->is_frame[2] = false;
 	}
 	for (i = 1; i <= 5; i++) {
-		if (s->is_frame[i] && (ir_insn_reads(s->f, d) >> i & 1)) {
+		if (s->is_frame[i] &&
+			(ir_insn_reads(s->f, (u32)(d - s->f->program->insns)) >> i & 1)) {
 			if (d->desc->operation != INSN_DO_CALL)
 				s->has_escaped = true;
 			s->has_memory = true;
@@ -190,15 +191,21 @@ static void spread_memory(struct stack_scan *s)
 	}
 }
 
-s32 ir_slot_var(const struct ir_func *f, const struct insn_decoded *d)
+s32 ir_slot_var(const struct ir_func *f, u32 insn)
 {
-	u8 base = d->desc->family == INSN_FAMILY_LDX || d->desc->family == INSN_FAMILY_LDX_SX
-		? d->src
-		: d->dst;
+	return f->var_of_word[f->program->effects[insn].slot];
+}
 
-	if (base != BPF_REG_10 || d->off >= 0 || d->off % 4 || -d->off / 4 >= IR_STACK_WORDS)
-		return -1;
-	return f->var_of_word[-d->off / 4];
+static bool uses_frame(const struct ir_func *f)
+{
+	const struct insn_decoded *insns = f->program->insns;
+	u32 i;
+
+	for (i = f->first_insn; i < f->end_insn; i++) {
+		if (insns[i].dst == BPF_REG_10 || insns[i].src == BPF_REG_10)
+			return true;
+	}
+	return false;
 }
 
 void ir_find_slots(struct ir_func *f)
@@ -207,8 +214,8 @@ void ir_find_slots(struct ir_func *f)
 	const struct code *code = f->program->code;
 	u32 w;
 
-	f->var_count = IR_REGS;
-	memset(f->var_of_word, -1, sizeof(f->var_of_word));
+	if (!uses_frame(f))
+		return;
 	scan_blocks(&s);
 	spread_memory(&s);
 	for (w = 1; w < IR_STACK_WORDS && !s.has_escaped; w++) {

@@ -39,13 +39,16 @@ static u32 join_consts(struct ir_func *f, u64 low, u64 high, u32 bits)
 	return ir_const(f, (u64)(s64)(s32)both);
 }
 
-/* Neighbouring bits, the first piece below the second one: what lies there of their origin. */
+/*
+ * Neighbouring bits, the first piece below the second one: what lies there of their origin. Pairs
+ * are those of the whole value, so that in whatever order they come no half finds the wrong one.
+ */
 static u32 join_bits(
 	struct ir_func *f, const struct piece *below, const struct piece *above, u32 bits)
 {
 	if (below->is_const || above->is_const || below->of != above->of ||
 		above->from != below->from + bits || above->from + bits > above->w ||
-		above->from > below->w)
+		above->from > below->w || below->from % (2 * bits))
 		return 0;
 	return ir_alu(f, IR_SHR, 64, below->of, ir_const(f, below->from));
 }

@@ -14,7 +14,7 @@ struct finder {
 	struct ir_func *f;
 	struct live *live;
 	struct use *uses;
-	u32 use_count;
+	u32 use_count, operand_count;
 	u32 *stack;
 };
 
@@ -37,19 +37,23 @@ static bool has_place(const struct ir_val *v)
 	return v->uses && !(v->flags & (IR_NO_REG | IR_FOLDED)) && !no_place[v->op];
 }
 
-static u32 add_operand(const struct ir_func *f, u32 v, u32 count, u32 *ret)
+static u32 add_folded(const struct ir_func *f, const struct ir_val *val, u32 count, u32 *ret)
+{
+	u32 inner[LIVE_MAX_OPERANDS], n = live_operands(f, val, inner), i;
+
+	for (i = 0; i < n && count < LIVE_MAX_OPERANDS; i++)
+		ret[count++] = inner[i];
+	return count;
+}
+
+static inline u32 add_operand(const struct ir_func *f, u32 v, u32 count, u32 *ret)
 {
 	const struct ir_val *val = &f->vals[v];
-	u32 inner[LIVE_MAX_OPERANDS], i, n;
 
-	if (val->flags & IR_PLACE) {
-		if (count < LIVE_MAX_OPERANDS)
-			ret[count++] = v;
-	} else if (val->flags & IR_FOLDED) {
-		n = live_operands(f, val, inner);
-		for (i = 0; i < n && count < LIVE_MAX_OPERANDS; i++)
-			ret[count++] = inner[i];
-	}
+	if (val->flags & IR_FOLDED)
+		return add_folded(f, val, count, ret);
+	if ((val->flags & IR_PLACE) && count < LIVE_MAX_OPERANDS)
+		ret[count++] = v;
 	return count;
 }
 
@@ -116,10 +120,11 @@ static void note_block(struct finder *x, u32 block)
 {
 	struct ir_func *f = x->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 ops[LIVE_MAX_OPERANDS], v, i, n;
+	u32 v, i, n;
 
 	for (v = b->first; v < b->end; v++) {
 		const struct ir_val *val = &f->vals[v];
+		u32 *ops = &x->live->operands[x->operand_count];
 
 		if (val->op == IR_NONE || (val->flags & IR_FOLDED))
 			continue;
@@ -129,6 +134,8 @@ static void note_block(struct finder *x, u32 block)
 			continue;
 		}
 		n = live_operands(f, val, ops);
+		x->live->span[v] = (struct live_span){x->operand_count, n};
+		x->operand_count += n;
 		for (i = 0; i < n; i++) {
 			if (f->vals[ops[i]].block != block)
 				note_use(x, block, ops[i]);
@@ -206,6 +213,7 @@ int live_find(struct ir_func *f, struct live *ret_live)
 	struct live *live = ret_live;
 	struct arena *arena = &f->program->arena;
 	u32 v, i, edges = 0;
+	size_t operands;
 
 	for (v = 1; v < f->val_count; v++) {
 		struct ir_val *val = &f->vals[v];
@@ -220,10 +228,13 @@ int live_find(struct ir_func *f, struct live *ret_live)
 	live->values = arena_alloc(arena, f->val_count * sizeof(u32));
 	live->end = arena_alloc(arena, f->val_count * sizeof(u32));
 	/* operands: at most three of a value's own, and those in args; a folded one has two more */
-	x.uses =
-		arena_alloc(arena, (6 * (size_t)f->val_count + 2 * f->arg_count) * sizeof(*x.uses));
+	operands = 6 * (size_t)f->val_count + 2 * (size_t)f->arg_count + LIVE_MAX_OPERANDS;
+	x.uses = arena_alloc(arena, operands * sizeof(*x.uses));
+	live->operands = arena_alloc(arena, operands * sizeof(u32));
+	live->span = arena_calloc(arena, f->val_count, sizeof(*live->span));
 	x.stack = arena_alloc(arena, (edges + 1) * sizeof(u32));
-	if (!live->number || !live->values || !live->end || !x.uses || !x.stack)
+	if (!live->number || !live->values || !live->end || !x.uses || !x.stack ||
+		!live->operands || !live->span)
 		return -ENOMEM;
 	for (i = 0; i < f->block_count; i++)
 		note_block(&x, i);

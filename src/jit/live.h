@@ -11,7 +11,15 @@
 
 enum { LIVE_MAX_OPERANDS = 24 }; /* of one value, with those of what is folded into it */
 
+struct live_span {
+	u32 at, count; /* in live.operands */
+};
+
 struct live {
+	/* By value: the operands with places, its own and those of what is folded into it. Phis
+	 * have none here: their arguments are needed at the ends of the predecessors. */
+	struct live_span *span;
+	u32 *operands;
 	u32 *number; /* by value: 1 and up, 0 = none */
 	u32 *values; /* value of number n: values[n - 1] */
 	u32 *end;    /* of number n: end[n - 1] = one past the last value of the last block */
@@ -21,7 +29,7 @@ struct live {
 
 /* Sets IR_PLACE of all values. 0 or -ENOMEM. */
 int live_find(struct ir_func *f, struct live *ret_live);
-/* The operands with places, of the value itself and of what is folded into it. */
+/* The operands of one value, before or without live_find()'s lists. */
 u32 live_operands(const struct ir_func *f, const struct ir_val *val, u32 ret[LIVE_MAX_OPERANDS]);
 
 static inline u64 *live_row(u64 *rows, const struct live *live, u32 block)

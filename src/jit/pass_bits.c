@@ -48,30 +48,44 @@ static u8 bits_now(const struct ir_func *f, const struct ir_val *v)
 	return (u8)MIN(bits, v->w);
 }
 
+/* Phis that got more from around a loop; the first of them, or val_count. */
+static u32 grow_phis(struct ir_func *f)
+{
+	u32 first = f->val_count, i, v;
+
+	for (i = f->block_count; i-- > 0;) {
+		const struct ir_block *b = &f->blocks[i];
+
+		for (v = b->first; v < b->end && b->is_loop_head; v++) {
+			struct ir_val *val = &f->vals[v];
+			u8 bits = val->op == IR_PHI ? bits_now(f, val) : 0;
+
+			if (val->op != IR_PHI && val->op != IR_NONE)
+				break;
+			if (bits > val->bits) {
+				val->bits = bits;
+				first = v;
+			}
+		}
+	}
+	return first;
+}
+
 void pass_bits(struct ir_func *f)
 {
 	bool is_changed = false;
-	u32 v, rounds = 0;
+	u32 v, from;
 
 	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op == IR_PHI) {
+		if (f->vals[v].op == IR_PHI)
 			f->vals[v].bits = 1;
-			is_changed = true;
-		}
 	}
-	while (is_changed) {
-		is_changed = false;
-		for (v = 1; v < f->val_count; v++) {
-			struct ir_val *val = &f->vals[v];
-			u8 bits = bits_now(f, val);
-
-			/* before the first round only phis are optimistic: others may shrink */
-			if (rounds ? bits > val->bits : bits != val->bits) {
-				val->bits = bits;
-				is_changed = true;
-			}
-		}
-		rounds++;
+	/* at first only phis are optimistic: others may shrink */
+	for (v = 1; v < f->val_count; v++)
+		f->vals[v].bits = bits_now(f, &f->vals[v]);
+	for (from = grow_phis(f); from < f->val_count; from = grow_phis(f)) {
+		for (v = from; v < f->val_count; v++)
+			f->vals[v].bits = MAX(f->vals[v].bits, bits_now(f, &f->vals[v]));
 	}
 	for (v = 1; v < f->val_count; v++) {
 		const struct ir_val *val = &f->vals[v];
@@ -79,13 +93,14 @@ void pass_bits(struct ir_func *f)
 
 		if (is_nothing)
 			ir_replace(f, v, val->a);
+		is_changed |= is_nothing;
 	}
-	for (v = 1; v < f->val_count; v++) {
+	for (v = 1; is_changed && v < f->val_count; v++) {
 		struct ir_val *val = &f->vals[v];
 
 		IR_FOR_EACH_OPERAND(f, val, p, *p = ir_resolve(f, *p));
 	}
-	for (v = 0; v < f->block_count; v++) {
+	for (v = 0; v < f->block_count && is_changed; v++) {
 		f->blocks[v].a = ir_resolve(f, f->blocks[v].a);
 		f->blocks[v].b = ir_resolve(f, f->blocks[v].b);
 	}

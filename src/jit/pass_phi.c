@@ -25,14 +25,27 @@ static u32 only_value(struct ir_func *f, u32 phi)
 	return only;
 }
 
+/* Counts of shifts that only now are known to be constants. */
+static void mask_count(struct ir_func *f, u32 v)
+{
+	u32 b = f->vals[v].b;
+
+	if (ir_is_const(f, b) && f->vals[b].imm >= f->vals[v].w) {
+		b = ir_const(f, f->vals[b].imm & (f->vals[v].w - 1));
+		f->vals[v].b = b;
+	}
+}
+
 static void write_operands(struct ir_func *f)
 {
-	u32 v, i;
+	u32 v, i, count = f->val_count;
 
-	for (v = 1; v < f->val_count; v++) {
+	for (v = 1; v < count; v++) {
 		struct ir_val *val = &f->vals[v];
 
 		IR_FOR_EACH_OPERAND(f, val, p, *p = ir_resolve(f, *p));
+		if (val->op == IR_SHL || val->op == IR_SHR || val->op == IR_SAR)
+			mask_count(f, v);
 	}
 	for (i = 0; i < f->block_count; i++) {
 		struct ir_block *b = &f->blocks[i];
@@ -41,23 +54,6 @@ static void write_operands(struct ir_func *f)
 		b->b = ir_resolve(f, b->b);
 	}
 	f->run = ir_resolve(f, f->run);
-}
-
-/* Counts of shifts that only now are known to be constants. */
-static void mask_counts(struct ir_func *f)
-{
-	u32 v, count = f->val_count;
-
-	for (v = 1; v < count; v++) {
-		u8 op = f->vals[v].op;
-		u32 b = f->vals[v].b;
-
-		if ((op == IR_SHL || op == IR_SHR || op == IR_SAR) && ir_is_const(f, b) &&
-			f->vals[b].imm >= f->vals[v].w) {
-			b = ir_const(f, f->vals[b].imm & (f->vals[v].w - 1));
-			f->vals[v].b = b;
-		}
-	}
 }
 
 void pass_phi(struct ir_func *f)
@@ -80,5 +76,4 @@ void pass_phi(struct ir_func *f)
 		}
 	}
 	write_operands(f);
-	mask_counts(f);
 }

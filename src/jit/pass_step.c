@@ -17,7 +17,6 @@ static void fold_step(struct ir_func *f, const struct ir_val *phi)
 	for (k = 0; k < phi->arg_count; k++) {
 		u32 in = f->args[phi->args + k], pred = f->preds[f->blocks[phi->block].preds + k];
 		struct ir_val *v = &f->vals[in];
-		const struct ir_val *end = &f->vals[f->blocks[pred].end - 1];
 		bool is_needed = false;
 
 		if (v->op != IR_ADD || v->uses != 1 || v->block != pred || v->flags ||
@@ -26,7 +25,7 @@ static void fold_step(struct ir_func *f, const struct ir_val *phi)
 			continue;
 		for (u = in + 1; u < f->blocks[pred].end; u++)
 			is_needed |= f->vals[u].a == v->a || f->vals[u].b == v->a;
-		if (is_needed && end->op == IR_END)
+		if (is_needed && f->vals[f->blocks[pred].end - 1].op == IR_END)
 			v->flags |= IR_FOLDED;
 	}
 }

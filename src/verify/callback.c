@@ -176,9 +176,8 @@ static int push(struct verify_env *env, u32 subprog, callee_setup setup, bool is
 }
 
 /*
- * The kernel inlines a bpf_loop() whose callback is always the same and whose flags are always 0.
- * We do not, but what it must know for that makes the flags precise, and the stack that it takes is
- * told.
+ * A bpf_loop() whose callback is always the same and whose flags are always 0 becomes a loop
+ * (rewrite_loop.c). What must be known for that makes the flags precise.
  */
 static int note_inline(struct verify_env *env, u32 subprog)
 {

@@ -65,6 +65,7 @@ struct subprog {
 	u32 arg_count;
 	struct subprog_arg args[5];
 	s16 fastcall_stack_off;
+	s16 loop_stack_off; /* of registers that an inlined bpf_loop() saves; 0 = none */
 	bool args_known, keep_fastcall_stack, shares_stack;
 	bool has_tail_call, tail_call_reachable, has_ld_abs;
 	bool is_callback, is_async_callback, is_exception_callback;

@@ -18,7 +18,7 @@ void emit(struct rewriter *w, struct insn insn, u32 orig)
 		w->failed = true;
 }
 
-static void emit_jump(struct rewriter *w, struct insn insn, u32 orig, s32 target)
+void emit_jump(struct rewriter *w, struct insn insn, u32 orig, s32 target)
 {
 	emit(w, insn, orig);
 	if (!w->failed)
@@ -204,6 +204,10 @@ static int emit_jump_class(struct rewriter *w, u32 i)
 			emit_masked_index(w, i);
 		if (insn_is_call_kfunc(&insn))
 			return emit_kfunc(w, insn, i);
+		if (rewrite_loop_fits(env, i)) {
+			rewrite_loop(w, i);
+			return 0;
+		}
 		if (insn.src == INSN_PSEUDO_CALL)
 			emit_jump(w, insn, i, (s32)i + insn.imm + 1);
 		else

@@ -66,7 +66,7 @@ for stage in load verify rewrite; do
 	expect_line "prog dump --after $stage" '^ +[0-9]+: \(95\) exit'
 done
 run "$HACHI" prog dump "$object" hv_length --after lunch
-expect_line "prog dump --after nonsense" '^Error: --after lunch: load, verify or rewrite' "$tmp/err"
+expect_line "prog dump --after nonsense" '^Error: --after lunch: no such stage; there are load verify rewrite build' "$tmp/err"
 run "$HACHI" prog dump xlated "$object" "$long" linum
 expect_line "prog dump xlated: the signature" '^int hv_a_program_with_a_long_name\(struct xdp_md \* ctx\):$'
 expect_line "prog dump xlated: source lines" '^; .*bpf_map_lookup_elem.* \[file:.*verbs.bpf.c line_num:[0-9]+ line_col:[0-9]+\]$'

@@ -25,7 +25,7 @@ static const struct engine *engine;
 	}                                                                                          \
 	static void fn##_on(void)
 
-enum { HELPER_SUM = 1, HELPER_LOOP, HELPER_THROW };
+enum { HELPER_SUM = 1000, HELPER_LOOP, HELPER_THROW }; /* none of Linux: arguments unknown */
 
 static u64 helper_sum(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run)
 {

@@ -197,6 +197,8 @@ const struct alloc_target arm64_alloc_target = {
 	.order_count = ARRAY_SIZE(order),
 	.args = arg_regs,
 	.ret = 0,
+	.scratch = 1 << ARM64_SCRATCH | 1 << ARM64_SCRATCH2 | 1 << ARM64_SCRATCH3 |
+		1 << ARM64_LOOP_NEW | 1 << ARM64_LOOP_STATUS | 1 << 18,
 	.clobbers = clobbers,
 	.param = param,
 };

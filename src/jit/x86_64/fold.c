@@ -217,13 +217,16 @@ static void fold_byte(struct ir_func *f, struct ir_block *b)
  */
 static void place_constants(struct ir_func *f)
 {
+	bool is_any_wide = false;
 	u32 v;
 
 	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op == IR_CONST)
-			f->vals[v].flags |= IR_NO_REG;
+		if (f->vals[v].op != IR_CONST)
+			continue;
+		is_any_wide |= !ir_fits_s32(f->vals[v].imm);
+		f->vals[v].flags |= IR_NO_REG;
 	}
-	for (v = 1; v < f->val_count; v++) {
+	for (v = 1; v < f->val_count && is_any_wide; v++) {
 		struct ir_val *val = &f->vals[v];
 		bool is_return = val->op == IR_END && f->blocks[val->block].term == IR_TERM_RETURN;
 
@@ -255,11 +258,15 @@ void x86_fold_operands(struct ir_func *f)
 {
 	u32 v, i;
 
-	for (v = 1; v < f->val_count; v++)
-		fold_update(f, &f->vals[v]);
-	for (v = 1; v < f->val_count; v++)
-		fold_load(f, &f->vals[v]);
+	for (v = f->val_count - 1; v > 0; v--) { /* stores before what they store */
+		if (f->vals[v].op == IR_STORE)
+			fold_update(f, &f->vals[v]);
+		else
+			fold_load(f, &f->vals[v]);
+	}
 	for (i = 0; i < f->block_count; i++) {
+		if (!f->blocks[i].is_reachable)
+			continue;
 		fold_compare(f, &f->blocks[i]);
 		fold_byte(f, &f->blocks[i]);
 	}

@@ -207,6 +207,7 @@ const struct alloc_target x86_alloc_target = {
 	.order_count = ARRAY_SIZE(order),
 	.args = arg_regs,
 	.ret = X86_RAX,
+	.scratch = 1 << LOWER_SCRATCH | 1 << LOWER_SCRATCH2,
 	.clobbers = clobbers,
 	.param = param,
 };
