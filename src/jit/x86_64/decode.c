@@ -23,9 +23,10 @@ enum {
 	MEM = 1 << 4, /* ModRM may name memory */
 	REG = 1 << 5, /* ModRM may name two registers */
 	RM = MEM | REG,
-	BYTE = 1 << 6, /* 8 bits wide */
-	O16 = 1 << 7,  /* 66 makes it 16 bits wide */
-	LOCK = 1 << 8, /* F0 is allowed where it writes memory */
+	CAREFUL = 1 << 20,	 /* an operand may be a byte register */
+	BYTE = 1 << 6 | CAREFUL, /* 8 bits wide */
+	O16 = 1 << 7,		 /* 66 makes it 16 bits wide */
+	LOCK = 1 << 8,		 /* F0 is allowed where it writes memory */
 	WRITES_RM = 1 << 9,
 	WRITES_REG = 1 << 10,
 	OPREG = 1 << 11, /* the register is in the opcode */
@@ -34,39 +35,37 @@ enum {
 	IMM32 = 1 << 13,	  /* 16 bits with 66 */
 	IMM64 = 1 << 14,	  /* 64 bits with REX.W, else 32 */
 	IMM_OF_DIGIT_0 = 1 << 15, /* only digit 0 has its immediate */
-	ADDRESS = 1 << 16,	  /* the memory is not touched */
-	AT_1 = 1 << 17,		  /* bytes of memory, whatever the width */
-	AT_2 = 1 << 18,
-	AT_4 = 1 << 19,
-	NO_DIGIT = 1 << 20, /* ModRM.reg is ignored by the processor: 0 */
+	AT_1 = 1 << 16 | CAREFUL, /* bytes of memory, whatever the width */
+	AT_2 = 2 << 16,
+	AT_4 = 3 << 16,
+	ADDRESS = 4 << 16, /* the memory is not touched */
+	AT_MASK = 7 << 16,
 	NO_REX = 1 << 21,
 };
 
-enum {
-	KINDS_WITHOUT_REX = 1 << X86_KIND_BRANCH | 1 << X86_KIND_JUMP | 1 << X86_KIND_CALL |
-		1 << X86_KIND_RET | 1 << X86_KIND_TRAP,
-};
+enum { ANY_DIGIT = 0xff };
 
 #define D(digit)   (1u << (digit))
 #define KIND(kind) (kind)
 
 struct form {
 	u32 flags; /* 0: not allowed */
-	u8 digits, writing;
+	u8 digits; /* allowed in ModRM.reg, one bit each */
+	u8 writing;
 };
 
 /* Conditions: those of enum x86_cond. */
-#define FORM_CC(op, what)                                                                          \
-	FORM((op) + 0x2, what, 0, 0)                                                               \
-	FORM((op) + 0x3, what, 0, 0)                                                               \
-	FORM((op) + 0x4, what, 0, 0)                                                               \
-	FORM((op) + 0x5, what, 0, 0)                                                               \
-	FORM((op) + 0x6, what, 0, 0)                                                               \
-	FORM((op) + 0x7, what, 0, 0)                                                               \
-	FORM((op) + 0xc, what, 0, 0)                                                               \
-	FORM((op) + 0xd, what, 0, 0)                                                               \
-	FORM((op) + 0xe, what, 0, 0)                                                               \
-	FORM((op) + 0xf, what, 0, 0)
+#define FORM_CC(op, what, digits)                                                                  \
+	FORM((op) + 0x2, what, digits, 0)                                                          \
+	FORM((op) + 0x3, what, digits, 0)                                                          \
+	FORM((op) + 0x4, what, digits, 0)                                                          \
+	FORM((op) + 0x5, what, digits, 0)                                                          \
+	FORM((op) + 0x6, what, digits, 0)                                                          \
+	FORM((op) + 0x7, what, digits, 0)                                                          \
+	FORM((op) + 0xc, what, digits, 0)                                                          \
+	FORM((op) + 0xd, what, digits, 0)                                                          \
+	FORM((op) + 0xe, what, digits, 0)                                                          \
+	FORM((op) + 0xf, what, digits, 0)
 #define FORM_8(op, what)                                                                           \
 	FORM((op) + 0, what, 0, 0)                                                                 \
 	FORM((op) + 1, what, 0, 0)                                                                 \
@@ -79,17 +78,20 @@ struct form {
 
 static const struct form forms[512] = {
 #define FORM(op, what, digits, writing)                                                            \
-	[op] = {(what) | ((what)&KIND_MASK ? 0 : PLAIN), digits, writing},
+	[op] = {(what) | ((what)&KIND_MASK ? 0 : PLAIN), (digits) ? (digits) : ANY_DIGIT,          \
+		(what)&WRITES_RM ? ANY_DIGIT : (writing)},
 #include "jit/x86_64/forms.def"
 #undef FORM
 };
+
+static const u8 at_bytes[] = {0, 1, 2, 4, 0};
 
 static s32 load_s32(const u8 *p)
 {
 	return (s32)load_u32(p);
 }
 
-/* ModRM.rm as memory: SIB and displacement behind it. NULL: absolute, or a register instead. */
+/* ModRM.rm as memory: SIB and displacement behind it. NULL: absolute, or relative to rip. */
 static const u8 *decode_memory(const u8 *p, u8 rex, struct x86_insn *insn)
 {
 	u8 modrm = *p++, mod = modrm >> 6, rm = modrm & 7;
@@ -208,15 +210,12 @@ static const u8 *decode_other(const u8 *p, bool has_prefix, u8 rex, struct x86_i
 }
 
 /* Without REX the codes of the byte registers 4 to 7 are ah, ch, dh and bh. */
-static bool has_high_byte(const struct form *f, u8 rex, const struct x86_insn *insn)
+static bool has_high_byte(const struct form *f, const struct x86_insn *insn)
 {
-	bool is_digit = f->digits || f->flags & NO_DIGIT;
+	bool is_digit = f->digits != ANY_DIGIT;
 
-	if (rex)
-		return false;
-	if (f->flags & BYTE)
-		return (!is_digit && insn->reg >= 4) || (!insn->has_mem && insn->rm >= 4);
-	return f->flags & AT_1 && !insn->has_mem && insn->rm >= 4;
+	return (!insn->has_mem && insn->rm >= 4) ||
+		((f->flags & BYTE) == BYTE && !is_digit && insn->reg >= 4);
 }
 
 static const u8 *decode_modrm(
@@ -224,103 +223,110 @@ static const u8 *decode_modrm(
 {
 	u8 modrm = *p, digit = modrm >> 3 & 7;
 	u32 flags = f->flags;
-	bool writes = flags & WRITES_RM || f->writing >> digit & 1;
+	u32 writes = f->writing >> digit & 1;
 
-	if (f->digits && !(f->digits >> digit & 1))
-		return NULL;
-	if (flags & NO_DIGIT && digit)
+	if (!(f->digits >> digit & 1))
 		return NULL;
 	insn->reg = (u8)(digit | (rex & REX_R) << 1);
+	insn->writes = (u16)((flags / WRITES_REG & 1) << insn->reg);
 	if (modrm >= 0xc0) {
-		if (!(flags & REG))
+		if (!(flags & REG) || is_locked)
 			return NULL;
 		insn->rm = (u8)((modrm & 7) | (rex & REX_B) << 3);
-		insn->writes = (u16)((u32)writes << insn->rm);
+		insn->writes |= (u16)(writes << insn->rm);
 		p++;
 	} else {
-		if (!(flags & MEM))
+		if (!(flags & MEM) || (is_locked && !writes))
 			return NULL;
+		insn->access_bytes =
+			flags & AT_MASK ? at_bytes[(flags & AT_MASK) >> 16] : insn->width / 8;
+		insn->writes_mem = writes;
 		p = decode_memory(p, rex, insn);
 		if (!p)
 			return NULL;
-		insn->access_bytes = flags & ADDRESS ? 0
-			: flags & AT_1		     ? 1
-			: flags & AT_2		     ? 2
-			: flags & AT_4		     ? 4
-						     : insn->width / 8;
-		insn->writes_mem = writes;
 	}
-	if (flags & WRITES_REG)
-		insn->writes |= (u16)(1u << insn->reg);
-	if (flags & (BYTE | AT_1) && has_high_byte(f, rex, insn))
-		return NULL;
-	if (is_locked && !insn->writes_mem)
+	if (unlikely(flags & CAREFUL) && !rex && has_high_byte(f, insn))
 		return NULL;
 	return p;
 }
 
-static const u8 *decode_immediate(const u8 *p, const struct form *f, u8 rex, struct x86_insn *insn)
+static const u8 *decode_immediate(const u8 *p, u32 flags, u8 rex, struct x86_insn *insn)
 {
-	u32 flags = f->flags;
-
-	if (flags & IMM_OF_DIGIT_0 && insn->reg & 7)
-		return p;
 	if (flags & IMM8) {
 		insn->imm = (s8)*p;
 		insn->imm_bytes = 1;
-	} else if (flags & IMM64 && rex & REX_W) {
+		return p + 1;
+	}
+	if (flags & IMM_OF_DIGIT_0 && insn->reg & 7)
+		return p;
+	if (flags & IMM64 && rex & REX_W) {
 		insn->imm = (s64)load_u64(p);
 		insn->imm_bytes = 8;
-	} else if (flags & IMM32 && insn->width == 16) {
+		return p + 8;
+	}
+	if (flags & IMM32 && insn->width == 16) {
 		insn->imm = (s16)load_u16(p);
 		insn->imm_bytes = 2;
-	} else {
-		insn->imm = load_s32(p);
-		insn->imm_bytes = 4;
+		return p + 2;
 	}
-	return p + insn->imm_bytes;
+	insn->imm = load_s32(p);
+	insn->imm_bytes = 4;
+	return p + 4;
 }
 
-bool x86_decode(const u8 *bytes, struct x86_insn *insn)
+/* From the REX prefix on, which p points to or where it might be. */
+static inline __attribute__((always_inline)) const u8 *decode_rest(
+	const u8 *p, bool is_locked, bool is_16, struct x86_insn *insn)
 {
-	const u8 *p = bytes;
 	const struct form *f;
-	bool is_locked = *p == 0xf0, is_16;
 	u32 flags;
-	u8 rex;
+	u8 rex = (*p & 0xf0) == 0x40 ? *p : 0;
 
-	*insn = (struct x86_insn){.base = X86_DECODE_NONE, .index = X86_DECODE_NONE};
-	p += is_locked;
-	is_16 = *p == 0x66;
-	p += is_16;
-	rex = (*p & 0xf0) == 0x40 ? *p : 0;
 	p += rex != 0;
 	insn->is_0f = *p == 0x0f;
 	p += insn->is_0f;
 	insn->opcode = *p++;
 	f = &forms[(u32)insn->is_0f << 8 | insn->opcode];
 	flags = f->flags;
-	if (!flags) {
-		p = decode_other(p, is_locked || is_16, rex, insn);
-		insn->length = p ? (u8)(p - bytes) : 0;
-		return p;
-	}
+	if (unlikely(!flags))
+		return decode_other(p, is_locked || is_16, rex, insn);
 	if ((is_locked && !(flags & LOCK)) || (is_16 && (!(flags & O16) || rex & REX_W)))
-		return false;
-	if (rex && (flags & NO_REX || ((1u << (flags & KIND_MASK)) & KINDS_WITHOUT_REX)))
-		return false;
+		return NULL;
+	if (flags & NO_REX && rex)
+		return NULL;
 	insn->kind = flags & KIND_MASK;
-	insn->width = flags & BYTE ? 8 : is_16 ? 16 : rex & REX_W ? 64 : 32;
+	insn->width = (u8)(32u << (rex / REX_W & 1));
+	if ((flags & BYTE) == BYTE)
+		insn->width = 8;
+	else if (is_16)
+		insn->width = 16;
 	if (flags & RM) {
 		p = decode_modrm(p, f, rex, is_locked, insn);
-		if (!p)
-			return false;
 	} else if (flags & OPREG) {
 		insn->rm = (u8)((insn->opcode & 7) | (rex & REX_B) << 3);
-		insn->writes = (u16)((flags & WRITES_RM ? 1u : 0) << insn->rm);
+		insn->writes = (u16)((flags / WRITES_RM & 1) << insn->rm);
 	}
-	if (flags & (IMM8 | IMM32 | IMM64))
-		p = decode_immediate(p, f, rex, insn);
-	insn->length = (u8)(p - bytes);
-	return true;
+	return p && flags & (IMM8 | IMM32 | IMM64) ? decode_immediate(p, flags, rex, insn) : p;
+}
+
+static const u8 *decode_prefixed(const u8 *p, struct x86_insn *insn)
+{
+	bool is_locked = *p == 0xf0, is_16;
+
+	p += is_locked;
+	is_16 = *p == 0x66;
+	return decode_rest(p + is_16, is_locked, is_16, insn);
+}
+
+bool x86_decode(const u8 *bytes, struct x86_insn *insn)
+{
+	const u8 *p;
+
+	*insn = (struct x86_insn){.base = X86_DECODE_NONE, .index = X86_DECODE_NONE};
+	if (unlikely(*bytes == 0xf0 || *bytes == 0x66))
+		p = decode_prefixed(bytes, insn);
+	else
+		p = decode_rest(bytes, false, false, insn);
+	insn->length = p ? (u8)(p - bytes) : 0;
+	return p;
 }

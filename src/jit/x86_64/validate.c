@@ -303,11 +303,25 @@ static u32 tail_retpoline(const struct check *c, u32 at)
 	return sizeof(retpoline);
 }
 
+static int check_plain(struct check *c, const struct x86_insn *insn, u32 at)
+{
+	bitset_set(c->starts, at);
+	c->has_ended = false;
+	if (insn->width == 64 && !insn->reg)
+		remember(c, insn, at);
+	if (insn->base == RSP && insn->access_bytes)
+		return check_stack(c, insn, at);
+	return 0;
+}
+
 static int check_insn(struct check *c, const struct x86_insn *insn, u32 at)
 {
 	bool is_first = false;
 	int err;
 
+	if (likely(c->state == BODY && insn->kind == X86_KIND_PLAIN &&
+		    !(insn->writes & c->forbidden)))
+		return check_plain(c, insn, at);
 	if (c->state == ENTERING && enter(c, insn, at, &err))
 		return err;
 	if (c->state == LEAVING && insn->kind == X86_KIND_PLAIN && c->pops_left == 0) {
@@ -321,14 +335,12 @@ static int check_insn(struct check *c, const struct x86_insn *insn, u32 at)
 		is_first = begins_leaving(c, insn);
 	if (c->state == LEAVING)
 		return leave(c, insn, at, is_first);
-	c->has_ended = false;
 	if (insn->writes & c->forbidden)
 		return fail(c, at, "a register of the caller, or the stack pointer, is written");
-	if (insn->kind != X86_KIND_PLAIN)
-		return branch(c, insn, at);
-	remember(c, insn, at);
-	return insn->has_mem && insn->base == RSP && insn->access_bytes ? check_stack(c, insn, at)
-									: 0;
+	if (insn->kind == X86_KIND_PLAIN)
+		return check_plain(c, insn, at);
+	c->has_ended = false;
+	return branch(c, insn, at);
 }
 
 static int check_jumps(const struct check *c)

@@ -172,9 +172,31 @@ static const char *memory_differs(const struct x86_insn *x, const struct other *
 	return NULL;
 }
 
+static const char *registers_differ(const struct x86_insn *x, const struct other *z)
+{
+	u32 i;
+
+	for (i = 0; i < z->insn.operand_count_visible; i++) {
+		ZydisRegister reg = z->ops[i].reg.value;
+
+		if (z->ops[i].type != ZYDIS_OPERAND_TYPE_REGISTER)
+			continue;
+		if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH)
+			return "high byte";
+		if (z->ops[i].encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG && reg_of(reg) != x->reg)
+			return "reg";
+		if ((z->ops[i].encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM ||
+			    z->ops[i].encoding == ZYDIS_OPERAND_ENCODING_OPCODE) &&
+			reg_of(reg) != x->rm)
+			return "rm";
+	}
+	return NULL;
+}
+
 /* What the two decoders do not agree about, or NULL. */
 static const char *differs(const u8 *bytes, const struct x86_insn *x)
 {
+	const char *what;
 	struct other z;
 	u32 bits;
 	u64 mask, target;
@@ -215,7 +237,7 @@ static const char *differs(const u8 *bytes, const struct x86_insn *x)
 		if ((written_by(&z) ^ x->writes) & (RSP_BIT | CALLEE_SAVED))
 			return "written registers";
 		FALLTHROUGH;
-	default: return memory_differs(x, &z);
+	default: what = memory_differs(x, &z); return what ? what : registers_differ(x, &z);
 	}
 }
 
