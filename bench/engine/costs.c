@@ -17,7 +17,12 @@ static void with_fuel(struct code *code)
 
 static void with_blinding(struct code *code)
 {
-	code->blind = 1;
+	code->blind = true;
+}
+
+static void with_retpolines(struct code *code)
+{
+	code->retpolines = true;
 }
 
 static struct cost {
@@ -28,6 +33,7 @@ static struct cost {
 } costs[] = {
 	{"fuel and cancel checked", with_fuel, 0, 0, 0},
 	{"constants blinded", with_blinding, 0, 0, 0},
+	{"retpolines", with_retpolines, 0, 0, 0},
 };
 
 static struct {

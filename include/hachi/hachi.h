@@ -38,6 +38,19 @@ enum hachi_caps {
 	HACHI_CAPS_ALL = 15,
 };
 
+/*
+ * Whose programs get hardened machine code (kernel: net.core.bpf_jit_harden 0, 1 and 2): no
+ * constant that the program's author chose stands in it (constant blinding), and no indirect jump
+ * whose target the processor may guess (retpolines, x86-64; a thread with a shadow stack keeps the
+ * jump).
+ */
+enum hachi_harden {
+	HACHI_HARDEN_DEFAULT, /* as HACHI_HARDEN_UNPRIVILEGED */
+	HACHI_HARDEN_OFF,
+	HACHI_HARDEN_UNPRIVILEGED, /* programs loaded without HACHI_CAP_BPF */
+	HACHI_HARDEN_ALL,
+};
+
 struct hachi_opts {
 	size_t size;	      /* sizeof(struct hachi_opts) */
 	const char *kernel;   /* whose verdicts: "6.18" (default), "6.12", "6.1", "5.15" */
@@ -54,6 +67,7 @@ struct hachi_opts {
 	 * accepts are then refused with EOPNOTSUPP.
 	 */
 	bool judges_only;
+	uint32_t harden; /* enum hachi_harden */
 };
 
 HACHI_API int hachi_new(const struct hachi_opts *opts, struct hachi **ret_h); /* opts may be NULL */

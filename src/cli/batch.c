@@ -27,6 +27,7 @@ static const char help_text[] =
 	"      --backend NAME    user, kernel or auto (as the first command would choose)\n"
 	"      --pin-dir DIR     the user backend pins below DIR instead of in memory\n"
 	"      --engine NAME     interp or jit (user backend)\n"
+	"      --harden WHICH    machine code of off, unprivileged or all programs (user backend)\n"
 	"      --kernel VERSION  judge as this kernel does: 5.15, 6.1, 6.12, 6.18 (user backend)\n"
 	"  -h, --help\n"
 	"\n"

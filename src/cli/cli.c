@@ -72,11 +72,26 @@ void cli_warn(const char *format, ...)
 	va_end(args);
 }
 
+static int harden_option(struct hachi_opts *opts, const char *value)
+{
+	static const char *const names[] = {"default", "off", "unprivileged", "all"};
+
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], value) == 0) {
+			opts->harden = i;
+			return 0;
+		}
+	}
+	cli_error("--harden %s: off, unprivileged or all", value);
+	return EXIT_TROUBLE;
+}
+
 int cli_instance_option(struct hachi_opts *opts, int option, const char *value)
 {
 	switch (option) {
 	case OPT_ENGINE: opts->engine = value; return 0;
 	case OPT_KERNEL: opts->kernel = value; return 0;
+	case OPT_HARDEN: return harden_option(opts, value);
 	default: return EXIT_TROUBLE;
 	}
 }

@@ -40,12 +40,14 @@ struct cli_instance {
 enum {
 	OPT_ENGINE = 0x100,
 	OPT_KERNEL,
+	OPT_HARDEN,
 	OPT_BACKEND,
 	OPT_CAPS,
 	OPT_VERB, /* verbs number theirs from here */
 };
 #define CLI_INSTANCE_OPTIONS                                                                       \
 	{"engine", required_argument, NULL, OPT_ENGINE},                                           \
+		{"harden", required_argument, NULL, OPT_HARDEN},                                   \
 	{                                                                                          \
 		"kernel", required_argument, NULL, OPT_KERNEL                                      \
 	}

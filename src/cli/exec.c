@@ -22,6 +22,7 @@ static const char help_text[] =
 	"own) against hachi instead of the kernel. Nothing of it needs root.\n"
 	"\n"
 	"      --engine NAME     interp or jit\n"
+	"      --harden WHICH    machine code of off, unprivileged (default) or all programs\n"
 	"      --kernel VERSION  judge as this kernel does: 5.15, 6.1, 6.12, 6.18 (default)\n"
 	"      --pin-dir DIR     keep pinned objects under this directory\n"
 	"  -h, --help\n"
@@ -145,6 +146,11 @@ int cli_exec(int argc, char **argv)
 		switch (option) {
 		case OPT_ENGINE: setenv("HACHI_ENGINE", optarg, 1); break;
 		case OPT_KERNEL: setenv("HACHI_KERNEL", optarg, 1); break;
+		case OPT_HARDEN:
+			if (cli_instance_option(&(struct hachi_opts){0}, option, optarg))
+				return EXIT_HACHI;
+			setenv("HACHI_HARDEN", optarg, 1);
+			break;
 		case OPT_PIN_DIR: setenv("HACHI_PIN_DIR", optarg, 1); break;
 		case 'h': fputs(help_text, stdout); return 0;
 		default:

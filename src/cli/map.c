@@ -45,6 +45,7 @@ static const char help_text[] =
 	"      --backend NAME    kernel or user (auto: kernel, or user with --pin-dir)\n"
 	"      --pin-dir DIR     the user backend pins below DIR instead of in memory\n"
 	"      --engine NAME     interp or jit (user backend)\n"
+	"      --harden WHICH    machine code of off, unprivileged or all programs (user backend)\n"
 	"      --kernel VERSION  behave as 5.15, 6.1, 6.12, 6.18 (user backend)\n"
 	"  -h, --help\n"
 	"\n"

@@ -41,6 +41,7 @@ static const char help_text[] =
 	"                        compiler: build phi select bits dce addresses narrow operands\n"
 	"                        step registers (user backend)\n"
 	"      --engine NAME     interp or jit (user backend)\n"
+	"      --harden WHICH    machine code of off, unprivileged or all programs (user backend)\n"
 	"      --kernel VERSION  judge as this kernel does: 5.15, 6.1, 6.12, 6.18 (user backend)\n"
 	"  -h, --help\n"
 	"\n"

@@ -44,6 +44,7 @@ static const char help_text[] =
 	"                          no tail call's target)\n"
 	"      --freq HZ           rate of perf_event programs (default 99)\n"
 	"      --engine NAME       interp or jit\n"
+	"      --harden WHICH      machine code of off, unprivileged (default) or all programs\n"
 	"      --kernel VERSION    judge as this kernel does: 5.15, 6.1, 6.12, 6.18\n"
 	"      --pin auto|never|always  keep tracer and command on one CPU\n"
 	"      --backend NAME      user (default), kernel, or auto: kernel where a section needs "

@@ -40,6 +40,18 @@ static const char *make_pin_dir(void)
 	return NULL; /* then pins are in memory alone */
 }
 
+/* The command checked the name. */
+static enum hachi_harden harden(void)
+{
+	const char *name = getenv("HACHI_HARDEN");
+
+	if (!name)
+		return HACHI_HARDEN_DEFAULT;
+	return *name == 'a'    ? HACHI_HARDEN_ALL
+		: *name == 'o' ? HACHI_HARDEN_OFF
+			       : HACHI_HARDEN_UNPRIVILEGED;
+}
+
 __attribute__((constructor)) static void enter(void)
 {
 	const char *dir = getenv("HACHI_PIN_DIR");
@@ -47,6 +59,7 @@ __attribute__((constructor)) static void enter(void)
 		.size = sizeof(opts),
 		.kernel = getenv("HACHI_KERNEL"),
 		.engine = getenv("HACHI_ENGINE"),
+		.harden = harden(),
 		.pin_dir = dir && *dir ? dir : make_pin_dir(),
 	};
 	struct hachi *h;

@@ -162,7 +162,8 @@ static int build_imm64(struct build *b, const struct insn_decoded *d)
 	case INSN_DO_LD_MAP_IDX_VALUE:
 		if (lo >= code->map_count || !code->maps[lo].values)
 			return -EINVAL;
-		v = ir_const(b->f, code->maps[lo].values + hi);
+		v = hi ? user_const(b, code->maps[lo].values + hi)
+		       : ir_const(b->f, code->maps[lo].values);
 		break;
 	case INSN_DO_LD_FUNC:
 		if (lo >= b->program->func_count)
@@ -460,7 +461,7 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 static void build_packet(struct build *b, const struct insn_decoded *d)
 {
 	struct ir_func *f = b->f;
-	u32 off = ir_const(f, (u64)(s64)d->imm), at, v;
+	u32 off = user_const(b, (u64)(s64)d->imm), at, v;
 
 	if (d->desc->family == INSN_FAMILY_LD_IND)
 		off = ir_alu(f, IR_ADD, 32, read_reg(b, d->src), off);

@@ -94,7 +94,8 @@ static bool has_constant(const struct insn *insn)
 	case BPF_JMP32:
 		return !(insn->op & BPF_X) && op != BPF_JA && op != BPF_CALL && op != BPF_EXIT &&
 			op != 0xe0; /* may_goto */
-	case BPF_ST: return (insn->op & 0xe0) == BPF_MEM;
+	case BPF_ST: return (insn->op & 0xe0) == BPF_MEM || (insn->op & 0xe0) == INSN_PROBE_MEM32;
+	case BPF_LD: return (insn->op & 0xe0) == BPF_ABS || (insn->op & 0xe0) == BPF_IND;
 	default: return false;
 	}
 }

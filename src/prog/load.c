@@ -232,6 +232,7 @@ static int compile(struct prog *prog, const struct prog_load_args *args, struct 
 	code->subprog_count = prog->subprog_count;
 	code->helper = resolve_helper;
 	code->helper_ctx = prog;
+	code->blind = code->retpolines = args->harden;
 	code->prog_type = prog->type;
 	code->name = prog->name;
 	err = check_maps(prog, log);

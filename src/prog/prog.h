@@ -64,6 +64,7 @@ struct prog_load_args {
 	const struct verify_world *world;
 	const struct engine *engine;
 	bool guard;
+	bool harden; /* blinded constants, retpolines */
 	void *owner;
 	const struct run_services *services;
 	helper_fn (*custom_helper)(void *owner, u32 id);

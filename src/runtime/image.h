@@ -80,7 +80,8 @@ struct code {
 	u64 arena_base; /* where this process has the arena: 4 GiB and 32 KiB on both sides mapped
 			 */
 	u64 arena_user_base; /* upper half of user addresses in it */
-	u8 blind;	     /* constant blinding wanted */
+	bool blind;	     /* no constant of insns may be seen in the machine code */
+	bool retpolines;     /* no jump whose target the processor may guess */
 	bool uses_fuel;	     /* run->fuel and run->cancel are checked at back edges */
 	u32 prog_type;
 	const char *name;

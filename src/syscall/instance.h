@@ -32,7 +32,8 @@ struct hachi {
 	const struct engine *engine;
 	u32 caps; /* enum spec_caps */
 	bool guard;
-	bool judges_only;	       /* as in struct hachi_opts */
+	bool judges_only; /* as in struct hachi_opts */
+	enum hachi_harden harden;
 	u64 memory_limit, memory_used; /* of map regions; atomic */
 	char *btf_path;		       /* owned; "" = none */
 

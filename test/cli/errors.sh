@@ -36,6 +36,8 @@ expect_status "a file that is not there" 125
 expect_line "a file that is not there is named" '^Error: nothere.bpf.o: No such file' "$tmp/err"
 run "$HACHI" run --engine warp examples/hello.bpf.c -- true
 expect_line "an engine that is not" '^Error: --engine warp' "$tmp/err"
+run "$HACHI" run --harden some examples/hello.bpf.c -- true
+expect_line "hardening of no kind" '^Error: --harden some' "$tmp/err"
 run "$HACHI" run --kernel 3.2 examples/hello.bpf.c -- true
 expect_line "a kernel that is not known" '^Error: --kernel 3.2' "$tmp/err"
 

@@ -215,5 +215,7 @@ fi
 for engine in interp jit; do
 	run "$HACHI" run --engine $engine examples/xdp_drop.bpf.c -r examples/sample.pcap
 	expect_line "--engine $engine" '^ +XDP_DROP +10$'
+	run "$HACHI" run --engine $engine --harden all examples/xdp_drop.bpf.c -r examples/sample.pcap
+	expect_line "--engine $engine --harden all" '^ +XDP_DROP +10$'
 done
 finish

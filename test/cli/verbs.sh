@@ -14,7 +14,7 @@ for verb in prog map link btf batch; do
 		expect_line "$verb --help tells of $option" "$option"
 	done
 done
-for option in --engine --kernel --after -D --mapcompat --bpffs --nomount; do
+for option in --engine --harden --kernel --after -D --mapcompat --bpffs --nomount; do
 	run "$HACHI" prog --help
 	expect_line "prog --help tells of $option" "$option"
 done

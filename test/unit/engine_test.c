@@ -7,6 +7,7 @@
 #include <hachi/context.h>
 
 static const struct engine *engine;
+static bool is_hardened;
 
 /* A test for each engine that this machine has. */
 #define ENGINE_TEST(fn)                                                                            \
@@ -22,6 +23,15 @@ static const struct engine *engine;
 		if (!engine)                                                                       \
 			SKIP_HERE("no JIT for this machine");                                      \
 		fn##_on();                                                                         \
+	}                                                                                          \
+	TEST(hardened_jit_##fn)                                                                    \
+	{                                                                                          \
+		engine = engine_by_name("jit");                                                    \
+		if (!engine)                                                                       \
+			SKIP_HERE("no JIT for this machine");                                      \
+		is_hardened = true;                                                                \
+		fn##_on();                                                                         \
+		is_hardened = false;                                                               \
 	}                                                                                          \
 	static void fn##_on(void)
 
@@ -70,6 +80,8 @@ static struct code code_of(const struct insn *insns, u32 count)
 	return (struct code){.insns = insns,
 		.insn_count = count,
 		.helper = find_helper,
+		.blind = is_hardened,
+		.retpolines = is_hardened,
 		.kfuncs = kfuncs,
 		.kfunc_count = ARRAY_SIZE(kfuncs)};
 }

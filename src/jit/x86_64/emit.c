@@ -525,6 +525,25 @@ void x86_ret(struct x86_buf *b)
 	put_bytes(b, (const u8[]){0xc3}, 1);
 }
 
+/*
+ *	   call 1f
+ *	2: pause
+ *	   lfence
+ *	   jmp  2b
+ *	1: mov  [rsp], rax
+ *	   ret
+ *
+ * The ret is predicted to go back to 2, where nothing comes of it.
+ */
+void x86_retpoline(struct x86_buf *b)
+{
+	static const u8 trap[] = {0xe8, 7, 0, 0, 0, 0xf3, 0x90, 0x0f, 0xae, 0xe8, 0xeb, 0xf9};
+	static const u8 go[] = {0x48, 0x89, 0x04, 0x24, 0xc3};
+
+	put_bytes(b, trap, sizeof(trap));
+	put_bytes(b, go, sizeof(go));
+}
+
 void x86_lfence(struct x86_buf *b)
 {
 	put_bytes(b, (const u8[]){0x0f, 0xae, 0xe8}, 3);

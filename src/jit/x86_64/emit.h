@@ -164,6 +164,7 @@ void x86_pop(struct x86_buf *b, u8 reg);
 void x86_ret(struct x86_buf *b);
 void x86_call_reg(struct x86_buf *b, u8 reg);
 void x86_jump_mem(struct x86_buf *b, struct x86_mem m);
+void x86_retpoline(struct x86_buf *b); /* jumps to rax, and lets nobody guess where that is */
 void x86_lfence(struct x86_buf *b);
 void x86_mfence(struct x86_buf *b);
 void x86_trap(struct x86_buf *b);

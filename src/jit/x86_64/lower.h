@@ -31,7 +31,7 @@ struct lower {
 	u32 saved;			      /* callee-saved registers to save */
 	s32 frame_bytes;		      /* below the saved registers */
 	s32 spill_at, may_goto_at, stack_end; /* offsets from rsp */
-	bool has_bmi2, has_movbe;
+	bool has_bmi2, has_movbe, uses_retpolines;
 	/* The flags say how this register compares with 0, as long as nothing is appended. */
 	u32 flags_at;
 	u8 flags_reg, flags_w;

@@ -86,6 +86,7 @@ void lower_tail_call(struct lower *l, u32 v)
 {
 	static const u8 regs[] = {X86_RDI, X86_RSI, X86_RDX};
 	const struct ir_val *val = &l->f->vals[v];
+	const struct x86_mem entry = {X86_RAX, X86_NO_REG, 0, offsetof(struct image, entry)};
 	struct move moves[4];
 	u32 out = x86_new_label(l->b), i, n = 0;
 
@@ -110,7 +111,12 @@ void lower_tail_call(struct lower *l, u32 v)
 	}
 	x86_store(l->b, 8, run_field(X86_RSI, offsetof(struct run, image)), X86_RAX);
 	frame_leave(l);
-	x86_jump_mem(l->b, (struct x86_mem){X86_RAX, X86_NO_REG, 0, offsetof(struct image, entry)});
+	if (l->uses_retpolines) {
+		x86_load(l->b, 8, X86_RAX, entry);
+		x86_retpoline(l->b);
+	} else {
+		x86_jump_mem(l->b, entry);
+	}
 	x86_bind(l->b, out);
 }
 

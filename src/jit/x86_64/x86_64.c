@@ -9,7 +9,7 @@ struct x86_program {
 	struct x86_buf buf;
 	u32 func_labels; /* first of the functions' labels */
 	u32 func_count;
-	bool has_bmi2;
+	bool has_bmi2, has_near_calls_only, uses_retpolines;
 };
 
 static bool is_x86_64(void)
@@ -29,6 +29,17 @@ static bool has_bmi2(void)
 #else
 	return false;
 #endif
+}
+
+/* Where a retpoline's ret, which goes elsewhere than its call came from, would be an attack. */
+static bool has_shadow_stack(void)
+{
+	u64 top = 0;
+
+#ifdef __x86_64__
+	__asm__ volatile("rdsspq %0" : "+r"(top)); /* a nop without one */
+#endif
+	return top != 0;
 }
 
 static const struct jit_pass passes[] = {
@@ -52,6 +63,8 @@ static void *begin(struct ir_program *p)
 		return NULL;
 	x86_init(&xp->buf, &p->arena);
 	xp->has_bmi2 = has_bmi2();
+	xp->has_near_calls_only = p->code->retpolines;
+	xp->uses_retpolines = p->code->retpolines && !has_shadow_stack();
 	xp->func_count = p->func_count;
 	for (i = 0; i < p->func_count; i++)
 		x86_new_label(&xp->buf);
@@ -81,30 +94,49 @@ static int lower(void *buf, struct ir_func *f, const struct alloc_result *alloc)
 		.alloc = *alloc,
 		.func_labels = xp->func_labels,
 		.has_bmi2 = xp->has_bmi2,
+		.uses_retpolines = xp->uses_retpolines,
 	};
 
 	return lower_func(&l);
 }
 
-/* Calls are short when the memory came out near what they call. */
+enum { NEAR_TRIES = 16 };
+
+/* Memory from where calls reach what they call; the next one tried is another one. */
+static int place_near(const struct x86_buf *b, u32 size, u32 tries, struct exec_mem *mem)
+{
+	while (tries--) {
+		int err = exec_mem_new(size, mem);
+
+		if (err)
+			return err;
+		if (x86_reaches(b, mem->base, size))
+			return 0;
+		exec_mem_free(mem);
+	}
+	return -EADDRNOTAVAIL;
+}
+
+/*
+ * Calls are short when the memory came out near what they call. Long ones are indirect: there are
+ * none where retpolines are wanted.
+ */
 static int write(void *buf, struct exec_mem *mem, u32 *ret_size)
 {
+	const struct x86_program *xp = buf;
 	struct x86_buf *b = &((struct x86_program *)buf)->buf;
 	u32 size = x86_layout(b, true);
 	int err;
 
 	if (b->err)
 		return b->err;
-	err = exec_mem_new(size, mem);
-	if (err)
-		return err;
-	if (!x86_reaches(b, mem->base, size)) {
-		exec_mem_free(mem);
+	err = place_near(b, size, xp->has_near_calls_only ? NEAR_TRIES : 1, mem);
+	if (err == -EADDRNOTAVAIL && !xp->has_near_calls_only) {
 		size = x86_layout(b, false);
 		err = exec_mem_new(size, mem);
-		if (err)
-			return err;
 	}
+	if (err)
+		return err;
 	x86_write(b, mem->base);
 	*ret_size = size;
 	return 0;
