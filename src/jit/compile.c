@@ -33,7 +33,7 @@ static int lower_program(const struct jit_target *t, struct ir_program *p, void 
 }
 
 /* The machine code as it stands there, before it may run. */
-static int check(const struct jit_target *t, struct ir_program *p, void *buf,
+static int check(const struct jit_target *t, struct ir_program *p, void *buf, bool is_last_try,
 	const struct exec_mem *mem, u32 size, struct log *log)
 {
 	struct validate v = {
@@ -42,20 +42,21 @@ static int check(const struct jit_target *t, struct ir_program *p, void *buf,
 		.base = (u64)(uintptr_t)mem->base,
 		.program = p->code,
 		.arena = &p->arena,
+		.may_be_chance = !is_last_try,
 	};
 	int err = t->describe(buf, &v);
 
 	return err ? err : validate_image(&v, t->validate, log);
 }
 
-static int install(const struct jit_target *t, struct ir_program *p, void *buf, struct log *log,
-	struct jit_image *ji)
+static int install(const struct jit_target *t, struct ir_program *p, void *buf, bool is_last_try,
+	struct log *log, struct jit_image *ji)
 {
 	u32 size;
 	int err = t->write(buf, &ji->mem, &size);
 
 	if (!err)
-		err = check(t, p, buf, &ji->mem, size, log);
+		err = check(t, p, buf, is_last_try, &ji->mem, size, log);
 	if (!err)
 		err = exec_mem_seal(&ji->mem);
 	if (err)
@@ -66,8 +67,8 @@ static int install(const struct jit_target *t, struct ir_program *p, void *buf, 
 	return 0;
 }
 
-int jit_compile(const struct jit_target *t, const struct code *code, struct log *log,
-	struct image **ret_image)
+static int compile_once(const struct jit_target *t, const struct code *code, bool is_last_try,
+	struct log *log, struct image **ret_image)
 {
 	struct jit_image *ji = mem_zalloc(sizeof(*ji));
 	struct ir_program program;
@@ -85,7 +86,7 @@ int jit_compile(const struct jit_target *t, const struct code *code, struct log 
 	if (!err)
 		err = lower_program(t, &program, buf);
 	if (!err)
-		err = install(t, &program, buf, log, ji);
+		err = install(t, &program, buf, is_last_try, log, ji);
 	ir_release(&program);
 	if (err) {
 		jit_free(&ji->image);
@@ -93,6 +94,22 @@ int jit_compile(const struct jit_target *t, const struct code *code, struct log 
 	}
 	*ret_image = &ji->image;
 	return 0;
+}
+
+/*
+ * Among the random numbers that hide constants one may be equal to a constant (once in some 10^5
+ * programs): then others are taken.
+ */
+int jit_compile(const struct jit_target *t, const struct code *code, struct log *log,
+	struct image **ret_image)
+{
+	u32 tries = 8;
+	int err;
+
+	do
+		err = compile_once(t, code, --tries == 0, log, ret_image);
+	while (err == -EAGAIN && tries);
+	return err;
 }
 
 void jit_free(struct image *image)

@@ -20,6 +20,12 @@ int validate_fail(struct validate *v, u32 at, const char *why)
 	return -EFAULT;
 }
 
+int validate_fail_shown(struct validate *v, u32 at)
+{
+	v->shows_constant = true;
+	return validate_fail(v, at, "a constant that should be hidden");
+}
+
 s32 validate_func_at(const struct validate *v, u64 at)
 {
 	u32 low = 0, high = v->func_count;
@@ -133,6 +139,7 @@ int validate_begin(struct validate *v)
 
 	v->at = 0;
 	v->why = NULL;
+	v->shows_constant = false;
 	v->secrets = NULL;
 	if (!v->size || !v->func_count || v->funcs[0])
 		return validate_fail(v, 0, "no function at the start");
@@ -151,6 +158,8 @@ int validate_image(struct validate *v, validate_fn machine, struct log *log)
 		validate_observer(v, machine);
 	if (err != -EFAULT)
 		return err;
+	if (v->shows_constant && v->may_be_chance)
+		return -EAGAIN;
 	if (log)
 		log_printf(log,
 			"internal error: the machine code is not as it must be at offset %u: %s; "

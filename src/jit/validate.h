@@ -49,9 +49,13 @@ struct validate {
 	u32 call_count;
 	const struct code *program; /* for its constants; NULL: not blinded */
 	struct arena *arena;
+	/* Whether a constant that shows may be a random number that happens to be equal: -EAGAIN.
+	 */
+	bool may_be_chance;
 	/* Of what does not pass: */
 	u32 at;		 /* offset in the image */
 	const char *why; /* without addresses */
+	bool shows_constant;
 	/* Constants that must not be seen: a hash table without 0. */
 	u32 *secrets, secret_mask;
 };
@@ -61,7 +65,7 @@ typedef int (*validate_fn)(struct validate *v);
 int validate_x86_64(struct validate *v);
 int validate_arm64(struct validate *v);
 
-/* The same, and logs what it finds, which is an error of ours. */
+/* The same, or -EAGAIN; and logs what it finds, which is an error of ours. */
 int validate_image(struct validate *v, validate_fn machine, struct log *log);
 
 /* Tests and measurements look at every image that passed, before validate_image() returns. */
@@ -70,6 +74,7 @@ extern void (*validate_observer)(const struct validate *v, validate_fn machine);
 /* For the machines' own files. */
 int validate_begin(struct validate *v);
 int validate_fail(struct validate *v, u32 at, const char *why); /* -EFAULT */
+int validate_fail_shown(struct validate *v, u32 at);		/* a constant; -EFAULT */
 bool validate_is_secret(const struct validate *v, u32 imm);
 /* Index of the function that starts there, or -1. */
 s32 validate_func_at(const struct validate *v, u64 at);

@@ -359,7 +359,7 @@ static int check_constant(const struct check *c, const struct a64_insn *insn, u3
 		is_bad |= is_seen(c, insn->imm) || is_seen(c, (u32)-insn->imm);
 	else if (insn->constant == A64_CONST_MASK)
 		is_bad |= is_seen(c, insn->imm);
-	return is_bad ? fail(c, at, "a constant that should be hidden") : 0;
+	return is_bad ? validate_fail_shown(c->v, at) : 0;
 }
 
 /* What far calls, tail calls and addresses look back at. */
