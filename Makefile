@@ -201,6 +201,7 @@ help:
 	@echo '  check          all tests; prints "N passed, N failed"'
 	@echo '  check-arm64    the core cross built, engines under qemu-aarch64'
 	@echo '  check-conformance  bpf_conformance files on every engine; CONFORMANCE=DIR'
+	@echo '  check-engines  a million random programs on every engine; EQUAL_COUNT='
 	@echo '  check-docs     runs every command of README and docs'
 	@echo '  lint format    style, layers, names'
 	@echo '  bench soak     measurements as ratios; long runs'

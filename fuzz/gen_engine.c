@@ -17,6 +17,11 @@ struct gen {
 	bool is_func;
 	u32 call_targets[GEN_MAX_FUNCS * 8], call_funcs[GEN_MAX_FUNCS * 8], call_count;
 	u32 wanted_funcs;
+	/* what stands in for random numbers as long as it lasts */
+	const u8 *data;
+	size_t data_len;
+	/* GEN_MAPS: callbacks are functions behind the others; where their addresses are loaded */
+	u32 callback_targets[GEN_MAX_CALLBACKS], callback_kinds[GEN_MAX_CALLBACKS], callback_count;
 };
 
 u64 gen_random(u64 *state)
@@ -30,6 +35,10 @@ u64 gen_random(u64 *state)
 
 static u32 below(struct gen *g, u32 n)
 {
+	if (g->data_len) {
+		g->data_len--;
+		return n > 256 ? *g->data++ * 257u % n : *g->data++ % n;
+	}
 	return (u32)(gen_random(&g->state) % n);
 }
 
@@ -381,6 +390,9 @@ static void put_call_func(struct gen *g)
 }
 
 static void put_sequence(struct gen *g, u32 count);
+static struct insn random_jump(struct gen *g);
+
+#include "fuzz/gen_maps.h"
 
 static struct insn random_jump(struct gen *g)
 {
@@ -438,6 +450,10 @@ static void put_anything(struct gen *g)
 
 	if (g->p->count > GEN_MAX_INSNS - 400)
 		return;
+	if ((g->flags & GEN_MAPS) && !g->is_func && chance(g, 20)) {
+		put_maps(g);
+		return;
+	}
 	if (what < 36)
 		put_alu(g);
 	else if (what < 42)
@@ -485,6 +501,8 @@ static void begin(struct gen *g)
 
 	g->p->funcs[g->p->func_count++] =
 		(struct code_subprog){.start = g->p->count, .stack_bytes = STACK_BYTES};
+	if ((g->flags & GEN_MAPS) && !g->is_func)
+		put(g, INSN_STX_MEM(BPF_DW, 10, 1, CTX_OFF));
 	put2(g, value);
 	for (i = 0; i <= 8; i++) {
 		if (!g->is_func || i == 0 || i > 5)
@@ -510,35 +528,49 @@ static void end(struct gen *g)
 	put(g, INSN_EXIT());
 }
 
+static void generate(struct gen *g)
+{
+	u32 i;
+
+	g->p->count = g->p->func_count = 0;
+	if (g->flags & GEN_FUNCS)
+		g->wanted_funcs = below(g, g->flags & GEN_SHORT ? 3 : GEN_MAX_CALLED);
+	begin(g);
+	/* every function is called, as verifiers want */
+	for (i = 0; i < g->wanted_funcs; i++) {
+		u8 r;
+
+		g->call_funcs[g->call_count] = i + 1;
+		g->call_targets[g->call_count++] = g->p->count;
+		put(g, INSN_CALL_FUNC(0));
+		for (r = 1; r <= 5; r++)
+			put_imm64(g, r);
+	}
+	put_sequence(g, 1 + below(g, 1 + below(g, g->flags & GEN_SHORT ? 16 : 60)));
+	end(g);
+	g->is_func = true;
+	for (i = 0; i < g->wanted_funcs; i++) {
+		begin(g);
+		put_sequence(g, 1 + below(g, 12));
+		end(g);
+	}
+	put_callbacks(g);
+	for (i = 0; i < g->call_count; i++) {
+		g->p->insns[g->call_targets[i]].imm =
+			(s32)(g->p->funcs[g->call_funcs[i]].start - g->call_targets[i] - 1);
+	}
+}
+
 void gen_program(u64 seed, u32 flags, struct gen_prog *ret_prog)
 {
 	struct gen g = {.state = seed, .flags = flags, .p = ret_prog};
-	u32 i;
 
-	ret_prog->count = ret_prog->func_count = 0;
-	if (flags & GEN_FUNCS)
-		g.wanted_funcs = below(&g, GEN_MAX_FUNCS);
-	begin(&g);
-	/* every function is called, as verifiers want */
-	for (i = 0; i < g.wanted_funcs; i++) {
-		u8 r;
+	generate(&g);
+}
 
-		g.call_funcs[g.call_count] = i + 1;
-		g.call_targets[g.call_count++] = ret_prog->count;
-		put(&g, INSN_CALL_FUNC(0));
-		for (r = 1; r <= 5; r++)
-			put_imm64(&g, r);
-	}
-	put_sequence(&g, 1 + below(&g, 1 + below(&g, 60)));
-	end(&g);
-	g.is_func = true;
-	for (i = 0; i < g.wanted_funcs; i++) {
-		begin(&g);
-		put_sequence(&g, 1 + below(&g, 12));
-		end(&g);
-	}
-	for (i = 0; i < g.call_count; i++) {
-		ret_prog->insns[g.call_targets[i]].imm =
-			(s32)(ret_prog->funcs[g.call_funcs[i]].start - g.call_targets[i] - 1);
-	}
+void gen_program_from(const u8 *data, size_t len, u32 flags, struct gen_prog *ret_prog)
+{
+	struct gen g = {.state = 1, .flags = flags, .p = ret_prog, .data = data, .data_len = len};
+
+	generate(&g);
 }

@@ -5,7 +5,7 @@ SOAK_DIR     ?= build/soak
 SOAK_TESTS   := $(shell grep -l HACHI_SOAK $(TEST_SRC) /dev/null)
 
 .PHONY: soak soak-tests soak-fuzz
-soak: soak-tests soak-fuzz
+soak: soak-tests soak-fuzz soak-engines
 
 soak-tests: $(SOAK_TESTS:%.c=$(B)/test/%)
 	HACHI_SOAK=1 HACHI_TEST_TIMEOUT=7200 tools/run-tests.sh -j 2 $(SOAK_TESTS:%.c=$(B)/test/%)
