@@ -305,6 +305,39 @@ static void put_update(struct gen *g)
 		put_imm64(g, x);
 }
 
+/* Looks at one bit, shifted down or masked, and does something or not. */
+static void put_bit(struct gen *g)
+{
+	u8 a = any_reg(g), x = any_reg(g), n = any_reg(g),
+	   class = chance(g, 60) ? BPF_ALU64 : BPF_ALU;
+	u8 jump = chance(g, 60) ? BPF_JMP : BPF_JMP32;
+	u32 bit = below(g, class == BPF_ALU ? 32 : 64);
+
+	if (chance(g, 50)) {
+		put(g, INSN_MOV64_REG(a, x));
+		if (chance(g, 50))
+			put(g, INSN_RAW(class | BPF_RSH | BPF_K, a, 0, 0, (s32)bit));
+		else
+			put(g, INSN_RAW(class | BPF_RSH | BPF_X, a, n, 0, 0));
+		put(g, INSN_RAW(class | BPF_AND | BPF_K, a, 0, 0, chance(g, 90) ? 1 : 3));
+	} else {
+		put(g, INSN_MOV64_IMM(a, chance(g, 90) ? 1 : 2));
+		if (chance(g, 50))
+			put(g, INSN_RAW(class | BPF_LSH | BPF_K, a, 0, 0, (s32)bit));
+		else
+			put(g, INSN_RAW(class | BPF_LSH | BPF_X, a, n, 0, 0));
+		if (chance(g, 50))
+			put(g, INSN_RAW(class | BPF_AND | BPF_X, a, x, 0, 0));
+	}
+	if (chance(g, 70))
+		put(g, INSN_RAW(jump | (chance(g, 50) ? BPF_JEQ : BPF_JNE) | BPF_K, a, 0, 1, 0));
+	else
+		put(g, INSN_RAW(jump | BPF_JSET | BPF_X, x, a, 1, 0));
+	put(g, INSN_ALU64_IMM(BPF_ADD, any_reg(g), edge_imm(g)));
+	if (chance(g, 80))
+		put_imm64(g, a);
+}
+
 static void put_extension(struct gen *g)
 {
 	u8 a = any_reg(g), b = any_reg(g);
@@ -472,7 +505,9 @@ static void put_anything(struct gen *g)
 		put_scattered(g);
 	else if (what < 81)
 		put_update(g);
-	else if (what < 83)
+	else if (what < 82)
+		put_bit(g);
+	else if (what < 84)
 		put_extension(g);
 	else if (what < 85)
 		put_field(g);

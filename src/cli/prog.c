@@ -38,7 +38,7 @@ static const char help_text[] =
 	"      --pin-dir DIR     the user backend pins below DIR instead of in memory\n"
 	"      --after STAGE     the program after load, verify or rewrite, or after a pass of "
 	"the\n"
-	"                        compiler: build phi select bits dce addresses narrow operands\n"
+	"                        compiler: build phi select bits dce addresses narrow mask operands\n"
 	"                        step registers (user backend)\n"
 	"      --engine NAME     interp or jit (user backend)\n"
 	"      --harden WHICH    machine code of off, unprivileged or all programs (user backend)\n"

@@ -320,6 +320,7 @@ void pass_bits(struct ir_func *f);
 void pass_select(struct ir_func *f);
 void pass_dce(struct ir_func *f);
 void pass_narrow(struct ir_func *f);
+void pass_mask(struct ir_func *f);
 void pass_step(struct ir_func *f);
 
 #endif

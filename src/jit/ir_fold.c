@@ -19,7 +19,7 @@ u32 ir_const(struct ir_func *f, u64 imm)
 			return f->hoisted[i];
 	}
 	/* a wide one is computed where it stands, so only its own block may use it again */
-	if (v && f->vals[v].imm == imm &&
+	if (v && f->vals[v].imm == imm && f->vals[v].op == IR_CONST &&
 		(f->vals[v].block == f->block || (f->vals[v].flags & IR_NO_REG)))
 		return v;
 	v = ir_new(f, IR_CONST, 0, 0);

@@ -42,6 +42,7 @@ static const struct jit_pass passes[] = {
 	{"dce", pass_dce},
 	{"addresses", arm64_fold_addresses},
 	{"narrow", pass_narrow},
+	{"mask", pass_mask},
 	{"operands", arm64_fold_operands},
 	{"step", pass_step},
 	{0},

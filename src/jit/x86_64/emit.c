@@ -367,6 +367,19 @@ void x86_test_ri(struct x86_buf *b, u8 w, u8 x, s32 imm)
 	put32(b, (u32)imm);
 }
 
+void x86_bt_ri(struct x86_buf *b, u8 w, u8 reg, u8 bit)
+{
+	if (!reserve(b, MAX_INSN_BYTES))
+		return;
+	put_rr(b, w, TWO_BYTES | 0xba, 4, reg);
+	put(b, bit);
+}
+
+void x86_bt_rr(struct x86_buf *b, u8 w, u8 reg, u8 bit)
+{
+	put_rr(b, w, TWO_BYTES | 0xa3, bit, reg);
+}
+
 void x86_inc(struct x86_buf *b, u8 w, u8 dst, bool is_dec)
 {
 	put_rr(b, w, 0xff, is_dec, dst);

@@ -136,6 +136,9 @@ void x86_alu_mi(
 void x86_cmp8_ri(struct x86_buf *b, u8 reg, u8 imm);			      /* the low byte */
 void x86_test_rr(struct x86_buf *b, u8 w, u8 x, u8 y);
 void x86_test_ri(struct x86_buf *b, u8 w, u8 x, s32 imm); /* w 8, too */
+/* The carry flag is that bit of reg, modulo w. */
+void x86_bt_ri(struct x86_buf *b, u8 w, u8 reg, u8 bit);
+void x86_bt_rr(struct x86_buf *b, u8 w, u8 reg, u8 bit);
 void x86_inc(struct x86_buf *b, u8 w, u8 dst, bool is_dec);
 void x86_unary(struct x86_buf *b, enum x86_unary op, u8 w, u8 reg);
 void x86_unary_m(struct x86_buf *b, enum x86_unary op, u8 w, struct x86_mem m);

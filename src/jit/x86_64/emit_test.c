@@ -105,6 +105,7 @@ TEST(register_forms_name_their_registers)
 		EXPECT(x86_test_ri(&buf, 64, d, 0x40), "test %s, 0x40", names8[d]);
 		EXPECT(x86_test_ri(&buf, 8, d, 0x81), "test %s, 0x81", names8[d]);
 		EXPECT(x86_cmp8_ri(&buf, d, 0x92), "cmp %s, 0x92", names8[d]);
+		EXPECT(x86_bt_ri(&buf, 64, d, 47), "bt %s, 0x2F", names64[d]);
 		EXPECT(x86_inc(&buf, 64, d, true), "dec %s", names64[d]);
 		EXPECT(x86_unary(&buf, X86_NOT, 32, d), "not %s", names32[d]);
 		EXPECT(x86_shift_ri(&buf, X86_SAR, 64, d, 63), "sar %s, 0x3F", names64[d]);

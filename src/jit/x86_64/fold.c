@@ -196,6 +196,39 @@ static bool needs_register(const struct ir_val *user, u32 operand)
 	}
 }
 
+/* Tests of one bit, the number of which is in a register: x >> n with 1, x with 1 << n. */
+static void fold_bit(struct ir_func *f, u32 a, u32 b, u8 w)
+{
+	struct ir_val *va = &f->vals[a], *vb = &f->vals[b];
+
+	if (va->op == IR_SHR && va->uses == 1 && ir_is_const(f, b) && vb->imm == 1)
+		va->flags |= IR_FOLDED;
+	else if (vb->op == IR_SHL && vb->uses == 1 && vb->w == w && ir_is_const(f, vb->a) &&
+		f->vals[vb->a].imm == 1 && !ir_is_const(f, a))
+		vb->flags |= IR_FOLDED;
+}
+
+static bool is_bit_test(const struct ir_func *f, const struct ir_val *val)
+{
+	u8 cond = val->op == IR_END ? f->blocks[val->block].cond : val->cond;
+	bool can = val->op == IR_SELECT ||
+		(val->op == IR_END && f->blocks[val->block].term == IR_TERM_BRANCH);
+
+	return can && cond >= IR_CLEAR;
+}
+
+static void fold_bits(struct ir_func *f)
+{
+	u32 v;
+
+	for (v = 1; v < f->val_count; v++) {
+		const struct ir_val *val = &f->vals[v];
+
+		if ((val->op == IR_END || val->op == IR_SELECT) && is_bit_test(f, val))
+			fold_bit(f, val->a, val->b, val->w);
+	}
+}
+
 /* A byte of a register, compared with a constant, needs no extension. */
 static void fold_byte(struct ir_func *f, struct ir_block *b)
 {
@@ -234,7 +267,9 @@ static void place_constants(struct ir_func *f)
 			continue;
 		IR_FOR_EACH_OPERAND(f, val, p, {
 			if (ir_is_const(f, *p) && !ir_fits_s32(f->vals[*p].imm) &&
-				needs_register(val, *p))
+				needs_register(val, *p) &&
+				!(*p == val->b && is_bit_test(f, val) &&
+					IS_POWER_OF_2(f->vals[*p].imm)))
 				f->vals[*p].flags &= (u8)~IR_NO_REG;
 		});
 	}
@@ -270,5 +305,6 @@ void x86_fold_operands(struct ir_func *f)
 		fold_compare(f, &f->blocks[i]);
 		fold_byte(f, &f->blocks[i]);
 	}
+	fold_bits(f);
 	place_constants(f);
 }

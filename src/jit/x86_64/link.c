@@ -89,8 +89,7 @@ static u8 padding(u32 at, u32 length)
 {
 	u32 in_window = at % WINDOW_BYTES;
 
-	if (length > ALIGNED_BYTES ||
-		in_window + length <= ALIGN_UP(length, (u32)WINDOW_BYTES))
+	if (length > ALIGNED_BYTES || in_window + length <= ALIGN_UP(length, (u32)WINDOW_BYTES))
 		return 0;
 	return (u8)(WINDOW_BYTES - in_window);
 }

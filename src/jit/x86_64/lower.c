@@ -106,6 +106,35 @@ static enum x86_cond to_x86(enum ir_cond cond)
 	return (enum x86_cond)conds[cond];
 }
 
+/* Bit n of x, where fold_bit() found it. */
+static bool emit_bit(struct lower *l, u32 a, u32 b, u8 w)
+{
+	const struct ir_val *va = &l->f->vals[a], *vb = &l->f->vals[b];
+	u8 reg;
+
+	if (vb->op == IR_CONST && (vb->flags & IR_NO_REG) && w == 64 && !ir_fits_s32(vb->imm)) {
+		x86_bt_ri(l->b, 64, lower_src(l, a, LOWER_SCRATCH), (u8)__builtin_ctzll(vb->imm));
+		return true;
+	}
+	if (!(va->flags & IR_FOLDED) && !(vb->flags & IR_FOLDED))
+		return false;
+	if (va->flags & IR_FOLDED) { /* x >> n, tested with 1 */
+		w = va->w;
+		a = va->a;
+		b = va->b;
+	} else { /* x, tested with 1 << n */
+		b = vb->b;
+	}
+	reg = lower_src(l, a, LOWER_SCRATCH);
+	if (l->f->vals[b].op == IR_CONST) {
+		x86_bt_ri(l->b, w, reg, (u8)l->f->vals[b].imm);
+		return true;
+	}
+	x86_bt_rr(l->b, w, reg,
+		lower_src(l, b, reg == LOWER_SCRATCH ? LOWER_SCRATCH2 : LOWER_SCRATCH));
+	return true;
+}
+
 static void emit_test(struct lower *l, u32 a, u32 b, u8 w)
 {
 	u8 reg = lower_src(l, a, LOWER_SCRATCH);
@@ -149,6 +178,8 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 	u8 reg;
 
 	if (cond == IR_CLEAR || cond == IR_SET) {
+		if (emit_bit(l, a, b, w))
+			return cond == IR_SET ? X86_B : X86_AE;
 		if (f->vals[a].flags & IR_NO_REG)
 			emit_test(l, b, a, w);
 		else

@@ -49,6 +49,7 @@ static const struct jit_pass passes[] = {
 	{"dce", pass_dce},
 	{"addresses", x86_fold_addresses},
 	{"narrow", pass_narrow},
+	{"mask", pass_mask},
 	{"operands", x86_fold_operands},
 	{"step", pass_step},
 	{0},
