@@ -6,6 +6,10 @@
  */
 #include "jit/x86_64/decode.h"
 
+/* This is run for every instruction of every image. */
+#define INLINE	 inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+
 enum {
 	MAP_0F = 0x100,
 	RSP = 4,
@@ -92,7 +96,7 @@ static s32 load_s32(const u8 *p)
 }
 
 /* ModRM.rm as memory: SIB and displacement behind it. NULL: absolute, or relative to rip. */
-static const u8 *decode_memory(const u8 *p, u8 rex, struct x86_insn *insn)
+static INLINE const u8 *decode_memory(const u8 *p, u8 rex, struct x86_insn *insn)
 {
 	u8 modrm = *p++, mod = modrm >> 6, rm = modrm & 7;
 
@@ -128,7 +132,7 @@ static const u8 *decode_memory(const u8 *p, u8 rex, struct x86_insn *insn)
 }
 
 /* inc, dec, call and jmp. */
-static const u8 *decode_ff(const u8 *p, u8 rex, struct x86_insn *insn)
+static NOINLINE const u8 *decode_ff(const u8 *p, u8 rex, struct x86_insn *insn)
 {
 	u8 modrm = *p, digit = modrm >> 3 & 7, mod = modrm >> 6;
 
@@ -175,7 +179,7 @@ static const u8 *decode_vex(const u8 *p, struct x86_insn *insn)
 }
 
 /* What forms[] has no line for; p is behind the opcode. */
-static const u8 *decode_other(const u8 *p, bool has_prefix, u8 rex, struct x86_insn *insn)
+static NOINLINE const u8 *decode_other(const u8 *p, bool has_prefix, u8 rex, struct x86_insn *insn)
 {
 	if (has_prefix)
 		return NULL;
@@ -218,7 +222,7 @@ static bool has_high_byte(const struct form *f, const struct x86_insn *insn)
 		((f->flags & BYTE) == BYTE && !is_digit && insn->reg >= 4);
 }
 
-static const u8 *decode_modrm(
+static INLINE const u8 *decode_modrm(
 	const u8 *p, const struct form *f, u8 rex, bool is_locked, struct x86_insn *insn)
 {
 	u8 modrm = *p, digit = modrm >> 3 & 7;
@@ -250,21 +254,23 @@ static const u8 *decode_modrm(
 	return p;
 }
 
-static const u8 *decode_immediate(const u8 *p, u32 flags, u8 rex, struct x86_insn *insn)
+static INLINE const u8 *decode_immediate(const u8 *p, u32 flags, u8 rex, struct x86_insn *insn)
 {
 	if (flags & IMM8) {
 		insn->imm = (s8)*p;
 		insn->imm_bytes = 1;
 		return p + 1;
 	}
-	if (flags & IMM_OF_DIGIT_0 && insn->reg & 7)
-		return p;
-	if (flags & IMM64 && rex & REX_W) {
-		insn->imm = (s64)load_u64(p);
-		insn->imm_bytes = 8;
-		return p + 8;
+	if (unlikely(flags & (IMM_OF_DIGIT_0 | IMM64))) {
+		if (flags & IMM_OF_DIGIT_0 && insn->reg & 7)
+			return p;
+		if (flags & IMM64 && rex & REX_W) {
+			insn->imm = (s64)load_u64(p);
+			insn->imm_bytes = 8;
+			return p + 8;
+		}
 	}
-	if (flags & IMM32 && insn->width == 16) {
+	if (unlikely(insn->width == 16)) {
 		insn->imm = (s16)load_u16(p);
 		insn->imm_bytes = 2;
 		return p + 2;
@@ -275,8 +281,7 @@ static const u8 *decode_immediate(const u8 *p, u32 flags, u8 rex, struct x86_ins
 }
 
 /* From the REX prefix on, which p points to or where it might be. */
-static inline __attribute__((always_inline)) const u8 *decode_rest(
-	const u8 *p, bool is_locked, bool is_16, struct x86_insn *insn)
+static INLINE const u8 *decode_rest(const u8 *p, bool is_locked, bool is_16, struct x86_insn *insn)
 {
 	const struct form *f;
 	u32 flags;
@@ -309,7 +314,7 @@ static inline __attribute__((always_inline)) const u8 *decode_rest(
 	return p && flags & (IMM8 | IMM32 | IMM64) ? decode_immediate(p, flags, rex, insn) : p;
 }
 
-static const u8 *decode_prefixed(const u8 *p, struct x86_insn *insn)
+static NOINLINE const u8 *decode_prefixed(const u8 *p, struct x86_insn *insn)
 {
 	bool is_locked = *p == 0xf0, is_16;
 
