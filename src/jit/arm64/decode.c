@@ -175,10 +175,10 @@ bool a64_decode(u32 word, struct a64_insn *insn)
 
 	if (!f)
 		return false;
-	while ((word & f->mask) != f->value || !f->mask) {
-		if (!f++->mask)
-			return false;
-	}
+	while ((word & f->mask) != f->value) /* the last one matches everything */
+		f++;
+	if (!f->mask)
+		return false;
 	flags = f->flags;
 	*insn = (struct a64_insn){
 		.kind = flags & KIND_MASK,

@@ -394,9 +394,11 @@ static int check_insn(struct check *c, const struct a64_insn *insn, u32 at)
 	if (c->state == BODY) {
 		bitset_set(c->starts, at);
 		/* of a function that has nothing to leave */
-		if (!c->frame && !c->save_bytes && loads_entry(c, insn, at))
+		if (c->tail_at == at && !c->frame && !c->save_bytes && loads_entry(c, insn, at))
 			return 0;
-		begins_leaving(c, insn, at);
+		if (insn->kind != A64_KIND_PLAIN || insn->writes >> SP ||
+			(insn->has_mem && insn->rn == SP))
+			begins_leaving(c, insn, at);
 	}
 	if (c->state == LEAVING)
 		return leave(c, insn, at);
