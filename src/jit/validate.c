@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 
+#include <stdio.h>
+
 enum {
 	MAY_GOTO_COUNT = 8 << 20,
 	VISIBLE_BITS = 17, /* constants of so many, sign included, are not hidden */
@@ -150,6 +152,17 @@ int validate_begin(struct validate *v)
 	return v->program && v->program->blind ? collect_secrets(v) : 0;
 }
 
+/* To developers, with the first bytes (which may be an address: never in a log). */
+static void report(const struct validate *v)
+{
+	char text[128];
+	u32 i, at = (u32)snprintf(text, sizeof(text), "%s:", v->why);
+
+	for (i = v->at; i < v->size && i < v->at + 8 && at < sizeof(text) - 4; i++)
+		at += (u32)snprintf(text + at, sizeof(text) - at, " %02x", v->code[i]);
+	bug_report(text, "offset in image", (int)v->at);
+}
+
 int validate_image(struct validate *v, validate_fn machine, struct log *log)
 {
 	int err = machine(v);
@@ -165,6 +178,6 @@ int validate_image(struct validate *v, validate_fn machine, struct log *log)
 			"internal error: the machine code is not as it must be at offset %u: %s; "
 			"please report\n",
 			v->at, v->why);
-	bug_report(v->why, "offset in image", (int)v->at);
+	report(v);
 	return err;
 }
