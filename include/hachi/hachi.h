@@ -204,7 +204,15 @@ struct hachi_run_opts {
 	size_t size;
 	int64_t fuel;	   /* loop back edges before the run ends with -ETIME; 0 = no limit */
 	const int *cancel; /* non-zero ends it with -ECANCELED; may be set from a signal handler */
+	/* ends it with -ETIME; 0 = no limit. Clock and cancel are looked at now and then: below. */
+	uint64_t time_limit_ns;
 };
+/*
+ * With limits the program runs in machine code of its own, made by the first such run, that counts
+ * jumps backwards and calls of callbacks. At the first of them and at every 1,024th the clock and
+ * *cancel are looked at; what a helper does in between is not interrupted, nor is code without
+ * loops.
+ */
 HACHI_API int hachi_prog_run_opts(struct hachi_prog *prog, void *ctx, uint32_t ctx_size,
 	const struct hachi_world *world, const struct hachi_run_opts *opts, uint64_t *ret_value);
 

@@ -76,7 +76,7 @@ enum ir_op {
 	IR_PACKET,    /* args: context, offset, run; size; outside the packet the function ends */
 	IR_FUNC_ADDR, /* imm: index of the function */
 	IR_FENCE,
-	IR_FUEL,  /* args: run; ends the function when the run must stop */
+	IR_FUEL,  /* args: run; ends the function when the run must stop; imm is lowering's */
 	IR_CHECK, /* args: run; ends the function when run->fault is set */
 	IR_END,
 	IR_OP_COUNT,
@@ -191,7 +191,7 @@ struct ir_func {
 	/* who is live at the starts of blocks (alloc.c) */
 	u64 *live_in;
 	u32 *live_values, live_count, live_words;
-	bool has_calls, has_may_goto, has_tail_call, is_visited;
+	bool has_calls, has_fuel, has_may_goto, has_tail_call, is_visited;
 	bool is_address_taken;
 	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
 };

@@ -337,8 +337,9 @@ static void build_tail_call(struct build *b, const struct insn_decoded *d)
 	u32 index = ir_zext(f, 4, read_reg(b, 3));
 	const struct tail_table *table = NULL;
 
-	if (code->facts && code->facts[insn].map >= 0 &&
-		(u32)code->facts[insn].map < code->map_count)
+	/* a limit, or a mask: that is for C to see to */
+	if (code->facts && code->facts[insn].map >= 0 && !code->uses_fuel &&
+		!code->masks_indices && (u32)code->facts[insn].map < code->map_count)
 		table = code->maps[code->facts[insn].map].tail;
 	if (!table) {
 		const u32 args[] = {f->run, b->zero, read_reg(b, 2), index};
@@ -551,6 +552,8 @@ static void count_fuel(struct build *b, u32 block)
 		f->vals[v].args = at;
 		f->vals[v].arg_count = 1;
 		effect(b, v);
+		f->has_fuel = true;
+		f->has_calls = true; /* of run_refuel(), which keeps all registers */
 		return;
 	}
 }

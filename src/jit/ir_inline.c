@@ -65,8 +65,12 @@ u32 ir_inline_helper(struct ir_func *f, u32 id)
 
 u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key)
 {
-	u32 offset = ir_alu(f, IR_MUL, 64, key, ir_const(f, map->elem_size));
-	u32 address = ir_alu(f, IR_ADD, 64, offset, ir_const(f, map->elements)), v;
+	u32 index = key, offset, address, v;
+
+	if (map->index_mask != UINT32_MAX)
+		index = ir_alu(f, IR_AND, 32, key, ir_const(f, map->index_mask));
+	offset = ir_alu(f, IR_MUL, 64, index, ir_const(f, map->elem_size));
+	address = ir_alu(f, IR_ADD, 64, offset, ir_const(f, map->elements));
 
 	if (map->type == BPF_MAP_TYPE_PERCPU_ARRAY) {
 		u32 cpu = ir_mem(f, IR_LOAD, 4, f->run, offsetof(struct run, cpu));

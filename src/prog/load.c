@@ -141,7 +141,7 @@ static int keep_maps(struct prog *prog, const struct verify_output *out)
 			.value_size = map->params.value_size,
 			.max_entries = map->params.max_entries,
 			.elem_size = map->elem_size,
-			.index_mask = UINT32_MAX,
+			.index_mask = map->index_mask,
 			.cpu_stride = map->cpu_stride,
 			.tail = map->tails,
 			.lookup = helper_lookup_for(map),
@@ -233,6 +233,7 @@ static int compile(struct prog *prog, const struct prog_load_args *args, struct 
 	code->helper = resolve_helper;
 	code->helper_ctx = prog;
 	code->blind = code->retpolines = args->harden;
+	code->masks_indices = args->masks_indices;
 	code->prog_type = prog->type;
 	code->name = prog->name;
 	err = check_maps(prog, log);

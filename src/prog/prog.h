@@ -64,7 +64,8 @@ struct prog_load_args {
 	const struct verify_world *world;
 	const struct engine *engine;
 	bool guard;
-	bool harden; /* blinded constants, retpolines */
+	bool harden;	    /* blinded constants, retpolines */
+	bool masks_indices; /* the loader must not see what speculation reads */
 	void *owner;
 	const struct run_services *services;
 	helper_fn (*custom_helper)(void *owner, u32 id);
@@ -80,14 +81,18 @@ void prog_unref(struct prog *prog);
 int prog_bind_map(struct prog *prog, struct map *map);
 
 struct prog_run_limits {
-	s64 fuel; /* < 0 = none */
+	s64 fuel;	 /* < 0 = none */
+	u64 deadline_ns; /* of the monotonic clock; 0 = none */
 	const int *cancel;
 };
 
+/* The image that counts back edges, made when somebody first asks; NULL: no memory. */
+const struct image *prog_limited_image(struct prog *prog);
+
 /*
  * One run. cookie as in the attachment; 0 or -errno; ret_value gets r0. limits may be NULL.
- * -EFAULT: the guard tripped; -ETIME: out of fuel; -ECANCELED; -EDEADLK: the program is already
- * running on this thread and is of a kind that must not recurse (counted as a miss).
+ * -EFAULT: the guard tripped; -ETIME: out of fuel or time; -ECANCELED; -EDEADLK: the program is
+ * already running on this thread and is of a kind that must not recurse (counted as a miss).
  */
 int prog_run(struct prog *prog, void *ctx, u32 ctx_size, const struct hachi_world *world,
 	u64 cookie, u64 *ret_value);

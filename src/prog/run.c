@@ -40,8 +40,7 @@ static bool must_not_recurse(const struct prog *prog)
 	return false;
 }
 
-/* The image that counts back edges, made when somebody first asks for a limit. */
-static const struct image *limited_image(struct prog *prog)
+const struct image *prog_limited_image(struct prog *prog)
 {
 	struct image *image = __atomic_load_n(&prog->limited_image, __ATOMIC_ACQUIRE), *old = NULL;
 	struct code code = prog->code;
@@ -54,6 +53,7 @@ static const struct image *limited_image(struct prog *prog)
 	if (prog->image->engine->compile(&code, &silent, &image))
 		return NULL;
 	image->prog = prog;
+	image->is_limited = true;
 	if (__atomic_compare_exchange_n(
 		    &prog->limited_image, &old, image, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return image;
@@ -97,7 +97,7 @@ static int run_here(struct prog *prog, void *ctx, u32 ctx_size, const struct hac
 	run.world = world;
 	run.services = prog->services;
 	run.owner = prog->owner;
-	run.image = limits ? limited_image(prog) : prog->image;
+	run.image = limits ? prog_limited_image(prog) : prog->image;
 	run.ctx = ctx;
 	run.ctx_size = ctx_size;
 	run.cpu = world->cpu >= 0 ? (u32)world->cpu : os_cpu();
@@ -105,8 +105,10 @@ static int run_here(struct prog *prog, void *ctx, u32 ctx_size, const struct hac
 	run.depth = active.depth;
 	run.fault = RUN_OK;
 	run.thrown = 0;
-	run.fuel = limits ? limits->fuel : -1;
-	run.cancel = limits ? limits->cancel : NULL;
+	if (limits)
+		run_limit(&run, limits->fuel, limits->deadline_ns, limits->cancel);
+	else
+		run_limit(&run, -1, 0, NULL);
 	run.guard = NULL;
 	run.stack = NULL;
 	run.cookie = cookie;

@@ -9,12 +9,16 @@
 
 int prog_tail_new(struct map *map)
 {
-	u32 count = map->params.max_entries;
-	struct tail_table *table = mem_zalloc(sizeof(*table) + (size_t)count * sizeof(void *));
+	u32 count = map->params.max_entries, mask = 1;
+	struct tail_table *table;
 
+	while (mask < count - 1)
+		mask = 2 * mask + 1;
+	table = mem_zalloc(sizeof(*table) + ((size_t)mask + 1) * sizeof(void *));
 	if (!table)
 		return -ENOMEM;
 	table->count = count;
+	table->mask = mask;
 	map->tails = table;
 	return 0;
 }
@@ -31,8 +35,12 @@ void prog_tail_set(struct map *map, u32 slot, const struct prog *prog)
 const struct image *prog_tail_target(struct run *run, u64 map, u32 index)
 {
 	const struct tail_table *table = ((const struct map *)(uintptr_t)map)->tails;
+	const struct image *target;
 
 	if (!table || index >= table->count)
 		return NULL;
-	return __atomic_load_n(&table->slots[index], __ATOMIC_ACQUIRE);
+	target = __atomic_load_n(&table->slots[index & table->mask], __ATOMIC_ACQUIRE);
+	if (target && run->image && run->image->is_limited)
+		return prog_limited_image((struct prog *)(uintptr_t)target->prog);
+	return target;
 }

@@ -30,6 +30,7 @@ struct log;
 
 struct tail_table {
 	u32 count;
+	u32 mask; /* there are mask + 1 slots: where speculation past the check of the index ends */
 	const struct image *slots[];
 };
 
@@ -39,7 +40,7 @@ struct code_map {
 	u64 elements; /* arrays: address of element 0 (of CPU 0); else 0 */
 	u32 type, key_size, value_size, max_entries;
 	u32 elem_size;		       /* distance between array elements, bytes */
-	u32 index_mask;		       /* array maps under speculation hardening; else all ones */
+	u32 index_mask;		       /* arrays made without CAP_PERFMON; else all ones */
 	u64 cpu_stride;		       /* per-CPU arrays: distance between CPUs' copies */
 	const struct tail_table *tail; /* prog arrays */
 	helper_fn lookup;	       /* direct lookup for this kind, or NULL: call the helper */
@@ -82,6 +83,7 @@ struct code {
 	u64 arena_user_base; /* upper half of user addresses in it */
 	bool blind;	     /* no constant of insns may be seen in the machine code */
 	bool retpolines;     /* no jump whose target the processor may guess */
+	bool masks_indices;  /* no index of a tail call is trusted in speculation */
 	bool uses_fuel;	     /* run->fuel and run->cancel are checked at back edges */
 	u32 prog_type;
 	const char *name;
@@ -97,6 +99,7 @@ struct image {
 	u32 machine_size;			  /* bytes of machine code, 0 for the interpreter */
 	const void *machine_code;
 	const void *prog; /* struct prog that owns the image; opaque here */
+	bool is_limited;  /* made from a code that uses fuel: tail calls lead to such images, too */
 };
 
 struct engine {

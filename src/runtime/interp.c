@@ -116,9 +116,10 @@ const struct image *interp_tail_target(
 
 	if (run->tail_calls >= INTERP_MAX_TAIL_CALLS)
 		return NULL;
-	if (map && map->tail) {
+	if (map && map->tail && !(run->image && run->image->is_limited)) {
 		if (index < map->tail->count)
-			target = __atomic_load_n(&map->tail->slots[index], __ATOMIC_ACQUIRE);
+			target = __atomic_load_n(
+				&map->tail->slots[index & map->tail->mask], __ATOMIC_ACQUIRE);
 	} else if (run->services && run->services->tail_target) {
 		target = run->services->tail_target(run, handle, index);
 	}

@@ -2,6 +2,7 @@
 /* What engines and helpers need of a run: callbacks, safe loads, packet loads, stopping. */
 #include "runtime/run.h"
 
+#include "base/os.h"
 #include "runtime/image.h"
 #include <hachi/context.h>
 
@@ -57,12 +58,39 @@ bool run_load_packet(struct run *run, u64 ctx, s32 off, u32 size, u64 *ret_value
 	return true;
 }
 
+/* ---- when a run must end --------------------------------------------------------------------- */
+
+void run_limit(struct run *run, s64 fuel, u64 deadline_ns, const int *cancel)
+{
+	bool is_limited = fuel >= 0 || deadline_ns || cancel;
+
+	run->fuel = is_limited ? 0 : -1;
+	run->fuel_beyond = fuel;
+	run->deadline_ns = deadline_ns;
+	run->cancel = cancel;
+}
+
+bool run_refuel(struct run *run)
+{
+	s64 slice = run->fuel_beyond < 0 ? RUN_SLICE : MIN(run->fuel_beyond, RUN_SLICE);
+
+	run->fuel = 0; /* who asks again gets the same answer */
+	if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED)) {
+		run->fault = RUN_CANCELLED;
+	} else if (slice == 0 ||
+		(run->deadline_ns && os_time_ns(OS_CLOCK_MONOTONIC) >= run->deadline_ns)) {
+		run->fault = RUN_OUT_OF_FUEL;
+	} else {
+		run->fuel = slice - 1; /* one is the back edge that asks */
+		if (run->fuel_beyond > 0)
+			run->fuel_beyond -= slice;
+		return false;
+	}
+	return true;
+}
+
 void run_back_edge(struct run *run)
 {
-	if (run->fuel == 0)
-		run->fault = RUN_OUT_OF_FUEL;
-	else if (run->fuel > 0)
-		run->fuel--;
-	if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED))
-		run->fault = RUN_CANCELLED;
+	if (run->fuel >= 0 && run->fuel-- == 0)
+		run_refuel(run);
 }

@@ -66,9 +66,15 @@ struct run {
 	u32 tail_calls; /* done so far; at most 33 */
 	u32 depth;	/* of nested runs on this thread */
 	enum run_fault fault;
-	u64 thrown;		 /* r1 of bpf_throw() */
-	s64 fuel;		 /* back edges left; < 0 = no limit */
-	const int *cancel;	 /* non-zero ends the run at the next back edge; may be NULL */
+	u64 thrown; /* r1 of bpf_throw() */
+	/*
+	 * Back edges until somebody must look whether the run may go on (run_refuel()); < 0 =
+	 * never. What is looked at then: see run_limit().
+	 */
+	s64 fuel;
+	s64 fuel_beyond; /* back edges allowed after those; < 0 = any number */
+	u64 deadline_ns; /* of the monotonic clock; 0 = none */
+	const int *cancel;
 	struct run_guard *guard; /* NULL = off; stacks are not asked about */
 	struct run_stack *stack; /* of the checked interpreter, innermost first */
 	u64 cookie, func_ip;
@@ -101,10 +107,19 @@ u64 run_probe_load(struct run *run, u64 addr, u32 size);
 bool run_load_packet(struct run *run, u64 ctx, s32 off, u32 size, u64 *ret_value);
 
 /*
- * Counts a jump backwards, or one call of a callback, against run->fuel and looks at run->cancel.
- * Sets run->fault when the run must end: helpers that call back in a loop must then stop, too.
+ * What ends a run: fuel, back edges (< 0 = any number); a time of the monotonic clock (0 = none);
+ * an int that somebody else, a signal handler perhaps, makes non-zero (NULL = none). The clock and
+ * the int are looked at on the first back edge and every RUN_SLICE of them.
+ */
+enum { RUN_SLICE = 1024 };
+void run_limit(struct run *run, s64 fuel, u64 deadline_ns, const int *cancel);
+/*
+ * Counts a jump backwards, or one call of a callback. Sets run->fault when the run must end:
+ * helpers that call back in a loop must then stop, too.
  */
 void run_back_edge(struct run *run);
+/* For engines that count by themselves, when run->fuel fell below 0: true = the run must end. */
+bool run_refuel(struct run *run);
 
 /* World access with the process's own world as the default. */
 u64 world_time_ns(const struct hachi_world *w, enum hachi_clock clock);

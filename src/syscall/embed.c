@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The public calls that are no system calls: running programs, firing hooks, looking inside. */
+#include "base/os.h"
 #include "helper/helper.h"
 #include "isa/disasm.h"
 #include "jit/engine.h"
@@ -38,7 +39,12 @@ int hachi_prog_run_opts(struct hachi_prog *prog, void *ctx, uint32_t ctx_size,
 	if (!opts)
 		return hachi_prog_run(prog, ctx, ctx_size, world, ret_value);
 	memcpy(&all, opts, MIN(opts->size, sizeof(all)));
-	limits = (struct prog_run_limits){all.fuel > 0 ? all.fuel : -1, all.cancel};
+	limits = (struct prog_run_limits){
+		.fuel = all.fuel > 0 ? all.fuel : -1,
+		.cancel = all.cancel,
+	};
+	if (all.time_limit_ns)
+		limits.deadline_ns = os_time_ns(OS_CLOCK_MONOTONIC) + all.time_limit_ns;
 	return prog_run_limited(prog_of(prog), ctx, ctx_size, world, 0, &limits, ret_value);
 }
 

@@ -273,6 +273,7 @@ static int verify_and_build(struct load *l, struct prog **ret_prog)
 	l->args.world = &l->world.world;
 	l->args.engine = h->engine;
 	l->args.guard = h->guard;
+	l->args.masks_indices = !hachi_has_cap(h, CAP_NEEDED_PERFMON);
 	l->args.harden = h->harden == HACHI_HARDEN_ALL ||
 		(h->harden == HACHI_HARDEN_UNPRIVILEGED && !hachi_has_cap(h, CAP_NEEDED_BPF));
 	l->args.owner = h;

@@ -204,9 +204,78 @@ ENGINE_TEST(fuel_ends_an_endless_loop)
 	code.uses_fuel = true;
 	run_code(&code, NULL, &run);
 	CHECK_EQ(run.fault, RUN_OUT_OF_FUEL);
-	run = (struct run){.fuel = -1, .cancel = &cancel};
+	run_limit(&run, -1, 0, &cancel);
 	run_code(&code, NULL, &run);
 	CHECK_EQ(run.fault, RUN_CANCELLED);
+}
+
+/* r0 = what ten registers come to after r1->count rounds; the loop is left for every slice of fuel.
+ */
+ENGINE_TEST(registers_are_kept_while_a_limit_is_looked_at)
+{
+	const struct insn p[] = {INSN_LDX_MEM(BPF_DW, 6, 1, 0), INSN_MOV64_IMM(0, 0),
+		INSN_MOV64_IMM(2, 2), INSN_MOV64_IMM(3, 3), INSN_MOV64_IMM(4, 4),
+		INSN_MOV64_IMM(5, 5), INSN_MOV64_IMM(7, 7), INSN_MOV64_IMM(8, 8),
+		INSN_MOV64_IMM(9, 9), INSN_STX_MEM(BPF_DW, 10, 6, -8),
+		/* loop: */ INSN_ALU64_REG(BPF_ADD, 2, 3), INSN_ALU64_REG(BPF_XOR, 3, 4),
+		INSN_ALU64_REG(BPF_ADD, 4, 5), INSN_ALU64_REG(BPF_XOR, 5, 7),
+		INSN_ALU64_REG(BPF_ADD, 7, 8), INSN_ALU64_REG(BPF_XOR, 8, 9),
+		INSN_ALU64_REG(BPF_ADD, 9, 2), INSN_ALU64_REG(BPF_ADD, 0, 9),
+		INSN_ALU64_IMM(BPF_SUB, 6, 1), INSN_JMP_IMM(BPF_JNE, 6, 0, -10),
+		INSN_ALU64_REG(BPF_XOR, 0, 2), INSN_ALU64_REG(BPF_XOR, 0, 3),
+		INSN_ALU64_REG(BPF_XOR, 0, 4), INSN_ALU64_REG(BPF_XOR, 0, 5),
+		INSN_ALU64_REG(BPF_XOR, 0, 7), INSN_ALU64_REG(BPF_XOR, 0, 8),
+		INSN_LDX_MEM(BPF_DW, 1, 10, -8), INSN_ALU64_REG(BPF_ADD, 0, 1), INSN_EXIT()};
+	const struct code_subprog sub = {.stack_bytes = 8};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	u64 count = 5 * RUN_SLICE + 3, want;
+	struct run run = {.fuel = -1};
+	int cancel = 0;
+
+	code.subprogs = &sub;
+	code.subprog_count = 1;
+	want = run_code(&code, &count, &run);
+	code.uses_fuel = true;
+	run_limit(&run, -1, 0, &cancel);
+	CHECK_EQ(run_code(&code, &count, &run), want);
+	CHECK_EQ(run.fault, RUN_OK);
+	run_limit(&run, (s64)count, 0, NULL);
+	CHECK_EQ(run_code(&code, &count, &run), want);
+	CHECK_EQ(run.fault, RUN_OK);
+	run_limit(&run, (s64)count - 1, 0, NULL);
+	run_code(&code, &count, &run);
+	CHECK_EQ(run.fault, RUN_OUT_OF_FUEL);
+	run = (struct run){0};
+	run_limit(&run, -1, 1, NULL); /* long ago */
+	run_code(&code, &count, &run);
+	CHECK_EQ(run.fault, RUN_OUT_OF_FUEL);
+}
+
+/* What verification puts before what must not be speculated. */
+TEST(jit_barriers_are_in_the_code)
+{
+	static const u8 x86[] = {0x0f, 0xae, 0xe8}; /* lfence */
+	static const u8 arm64[] = {
+		0x9f, 0x37, 0x03, 0xd5, 0xdf, 0x3f, 0x03, 0xd5}; /* dsb nsh; isb */
+	const struct insn p[] = {INSN_LDX_MEM(BPF_DW, 0, 1, 0), INSN_NOSPEC_BARRIER(),
+		INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_EXIT()};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	struct image *image;
+	const u8 *bytes = x86;
+	u32 at, size = sizeof(x86), count = 0;
+
+	engine = engine_by_name("jit");
+	if (!engine)
+		SKIP_HERE("no JIT for this machine");
+	if (!strcmp(engine->name, "arm64")) {
+		bytes = arm64;
+		size = sizeof(arm64);
+	}
+	REQUIRE_EQ(engine->compile(&code, NULL, &image), 0);
+	for (at = 0; at + size <= image->machine_size; at++)
+		count += !memcmp((const u8 *)image->machine_code + at, bytes, size);
+	CHECK_EQ(count, 1);
+	engine->free(image);
 }
 
 ENGINE_TEST(may_goto_ends_a_loop_after_eight_million_rounds)
@@ -390,7 +459,8 @@ TEST(jit_lookups_in_arrays_need_no_call)
 		INSN_ALU64_REG(BPF_ADD, 0, 1), INSN_EXIT()};
 	struct code_fact facts[ARRAY_SIZE(p)];
 	u64 elements[2][3] = {{1, 2, 3}, {10, 20, 30}};
-	struct code_map map = {.elements = (u64)(uintptr_t)elements,
+	struct code_map map = {.index_mask = UINT32_MAX,
+		.elements = (u64)(uintptr_t)elements,
 		.elem_size = 8,
 		.max_entries = 3,
 		.cpu_stride = sizeof(elements[0])};

@@ -17,15 +17,25 @@
 #define NEEDS_X86()
 #endif
 
-static struct hachi *open_with(enum hachi_harden harden, bool no_caps)
+static struct hachi *open_for(enum hachi_harden harden, u32 caps)
 {
 	struct hachi_opts opts = {
-		.size = sizeof(opts), .engine = "jit", .no_caps = no_caps, .harden = harden};
+		.size = sizeof(opts),
+		.engine = "jit",
+		.caps = caps,
+		.no_caps = !caps,
+		.harden = harden,
+	};
 	struct hachi *h;
 
 	if (hachi_new(&opts, &h))
 		SKIP_HERE("no JIT for this machine");
 	return h;
+}
+
+static struct hachi *open_with(enum hachi_harden harden, bool no_caps)
+{
+	return open_for(harden, no_caps ? 0 : HACHI_CAPS_ALL);
 }
 
 static long map_create(struct hachi *h, u32 type, u32 value_size, u32 entries)
@@ -210,6 +220,255 @@ TEST(hardened_code_has_no_indirect_branch)
 		value = (u32)caller; /* to itself, 33 times */
 		CHECK_EQ(hachi_bpf(h, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)), 0);
 		CHECK_EQ(run(h, caller), 7);
+		hachi_free(h);
+	}
+}
+
+/* ---- speculation ----------------------------------------------------------------------------- */
+
+enum { ENTRIES = 1000, MASK = 1023 };
+
+static bool is_index_mask(const struct insn_visit *v)
+{
+	return v->insn.mnemonic == ZYDIS_MNEMONIC_AND &&
+		v->ops[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && v->ops[1].imm.value.u == MASK;
+}
+
+static bool is_barrier(const struct insn_visit *v)
+{
+	return v->insn.mnemonic == ZYDIS_MNEMONIC_LFENCE;
+}
+
+/* Element number mark of the packet, or 77. */
+static long load_lookup(struct hachi *h, long map)
+{
+	const struct insn insns[] = {INSN_LDX_MEM(BPF_W, 2, 1, offsetof(struct __sk_buff, mark)),
+		INSN_STX_MEM(BPF_W, 10, 2, -4), INSN_MOV64_REG(2, 10),
+		INSN_ALU64_IMM(BPF_ADD, 2, -4), INSN_LD_MAP_FD(1, (s32)map),
+		INSN_CALL(BPF_FUNC_map_lookup_elem), INSN_JMP_IMM(BPF_JNE, 0, 0, 2),
+		INSN_MOV64_IMM(0, 77), INSN_EXIT(), INSN_LDX_MEM(BPF_DW, 0, 0, 0), INSN_EXIT()};
+
+	return LOAD(h, insns);
+}
+
+static u64 run_marked(struct hachi *h, long fd, u32 mark)
+{
+	struct hachi_skb skb = {.mark = mark};
+	struct hachi_prog *prog;
+	u64 value = 0;
+
+	REQUIRE_EQ(hachi_prog_get(h, (int)fd, &prog), 0);
+	CHECK_EQ(hachi_prog_run(prog, &skb, sizeof(skb), NULL, &value), 0);
+	hachi_prog_put(prog);
+	return value;
+}
+
+TEST(indices_of_arrays_made_by_the_unprivileged_are_masked)
+{
+	NEEDS_X86();
+	for (int unprivileged = 0; unprivileged < 2; unprivileged++) {
+		struct hachi *h = open_with(HACHI_HARDEN_OFF, unprivileged);
+		long map = map_create(h, BPF_MAP_TYPE_ARRAY, 8, ENTRIES);
+		long fd = load_lookup(h, map);
+		u64 *last;
+		u32 key = ENTRIES - 1;
+
+		CHECK_EQ(count_insns(image_of(h, fd), is_index_mask), unprivileged);
+		last = hachi_map_lookup(h, (int)map, &key);
+		REQUIRE(last != NULL);
+		*last = 55;
+		CHECK_EQ(run_marked(h, fd, ENTRIES - 1), 55);
+		CHECK_EQ(run_marked(h, fd, 0), 0);
+		CHECK_EQ(run_marked(h, fd, ENTRIES), 77);
+		CHECK_EQ(run_marked(h, fd, MASK + ENTRIES), 77);
+		CHECK_EQ(run_marked(h, fd, UINT32_MAX), 77);
+		hachi_free(h);
+	}
+}
+
+/* Without CAP_PERFMON. The kernel masks the offset there; a barrier before the addition is more. */
+TEST(nothing_unknown_is_added_to_a_pointer_in_speculation)
+{
+	NEEDS_X86();
+	for (int unprivileged = 0; unprivileged < 2; unprivileged++) {
+		struct hachi *h =
+			open_for(HACHI_HARDEN_OFF, unprivileged ? HACHI_CAP_BPF : HACHI_CAPS_ALL);
+		long map = map_create(h, BPF_MAP_TYPE_ARRAY, 64, 1), fd;
+		const struct insn insns[] = {
+			INSN_LDX_MEM(BPF_W, 6, 1, offsetof(struct __sk_buff, mark)),
+			INSN_ST_MEM(BPF_W, 10, -4, 0), INSN_MOV64_REG(2, 10),
+			INSN_ALU64_IMM(BPF_ADD, 2, -4), INSN_LD_MAP_FD(1, (s32)map),
+			INSN_CALL(BPF_FUNC_map_lookup_elem), INSN_JMP_IMM(BPF_JNE, 0, 0, 2),
+			INSN_MOV64_IMM(0, 77), INSN_EXIT(), INSN_ALU64_IMM(BPF_AND, 6, 31),
+			INSN_ALU64_REG(BPF_ADD, 0, 6), INSN_LDX_MEM(BPF_B, 6, 0, 0),
+			INSN_MOV64_REG(0, 6), INSN_EXIT()};
+		u32 key = 0;
+		u8 *value;
+
+		fd = LOAD(h, insns);
+		REQUIRE(fd >= 0);
+		/* one after the store, one before the addition */
+		CHECK_EQ(count_insns(image_of(h, fd), is_barrier), unprivileged ? 2 : 0);
+		value = hachi_map_lookup(h, (int)map, &key);
+		REQUIRE(value != NULL);
+		for (u32 i = 0; i < 64; i++)
+			value[i] = (u8)(100 + i);
+		CHECK_EQ(run_marked(h, fd, 31), 131);
+		CHECK_EQ(run_marked(h, fd, 0), 100);
+		CHECK_EQ(run_marked(h, fd, 32 + 7), 107);
+		hachi_free(h);
+	}
+}
+
+/* A slot is written twice; what is loaded from it must not be what was there before. */
+TEST(barriers_that_verification_asks_for_are_in_the_code)
+{
+	NEEDS_X86();
+	for (int unprivileged = 0; unprivileged < 2; unprivileged++) {
+		struct hachi *h = open_with(HACHI_HARDEN_OFF, unprivileged);
+		const struct insn insns[] = {INSN_STX_MEM(BPF_DW, 10, 1, -8), INSN_MOV64_REG(6, 1),
+			INSN_ST_MEM(BPF_DW, 10, -8, 5), INSN_LDX_MEM(BPF_DW, 0, 10, -8),
+			INSN_EXIT()};
+		long fd = LOAD(h, insns);
+
+		CHECK_EQ(count_insns(image_of(h, fd), is_barrier) > 0, unprivileged);
+		CHECK_EQ(run(h, fd), 5);
+		hachi_free(h);
+	}
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+struct range {
+	u64 from, to;
+};
+
+static struct range ranges[4096];
+static u32 range_count;
+
+static void read_ranges(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	char line[4096];
+
+	REQUIRE(file != NULL);
+	range_count = 0;
+	while (fgets(line, sizeof(line), file) && range_count < ARRAY_SIZE(ranges)) {
+		struct range *r = &ranges[range_count];
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from >> 32) {
+			*r = (struct range){from, to};
+			range_count++;
+		}
+	}
+	fclose(file);
+}
+
+static bool is_address(u64 number)
+{
+	u32 i;
+
+	for (i = 0; i < range_count; i++)
+		if (number >= ranges[i].from && number < ranges[i].to)
+			return true;
+	return false;
+}
+
+/* Numbers in a text, read as hexadecimal and as decimal ones, that are addresses of this process.
+ */
+static u32 addresses_in(const char *text)
+{
+	u32 count = 0;
+
+	while (*text) {
+		char *end_hex, *end;
+		u64 hex = strtoull(text, &end_hex, 16), decimal = strtoull(text, &end, 10);
+
+		count += (end_hex > text && is_address(hex)) ||
+			(end > text && is_address(decimal)) ||
+			(end > text && is_address((u64) - (s64)decimal));
+		text = end_hex > text ? end_hex : text + 1;
+	}
+	return count;
+}
+
+TEST(an_address_in_a_text_would_be_seen)
+{
+	char text[64];
+
+	read_ranges();
+	snprintf(text, sizeof(text), "r1 = %p ll", (void *)&ranges);
+	CHECK_EQ(addresses_in(text), 1);
+	snprintf(text, sizeof(text), "(r1) %llu", (unsigned long long)(uintptr_t)&ranges);
+	CHECK_EQ(addresses_in(text), 1);
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)(uintptr_t)&read_ranges);
+	CHECK_EQ(addresses_in(text), 1);
+	CHECK_EQ(addresses_in("12: (b7) r0 = 0x1234567800000000 r1 = -4096 7ffc"), 0);
+}
+
+TEST(logs_and_dumps_show_no_address)
+{
+	static const char *const stages[] = {
+		"load", "verify", "rewrite", "build", "phi", "select", "dce", "registers"};
+	static char text[1 << 18];
+
+	for (int unprivileged = 0; unprivileged < 2; unprivileged++) {
+		struct hachi *h = open_with(HACHI_HARDEN_DEFAULT, unprivileged);
+		long map = map_create(h, BPF_MAP_TYPE_ARRAY, 64, 1), fd, len;
+		const struct insn insns[] = {INSN_STX_MEM(BPF_DW, 10, 10, -8),
+			INSN_ST_MEM(BPF_W, 10, -16, 3), INSN_MOV64_REG(2, 10),
+			INSN_ALU64_IMM(BPF_ADD, 2, -16), INSN_LD_MAP_FD(1, (s32)map),
+			INSN_CALL(BPF_FUNC_map_lookup_elem), INSN_LD_MAP_VALUE(1, (s32)map, 16),
+			INSN_LDX_MEM(BPF_DW, 0, 1, 0), INSN_EXIT()};
+		const struct insn wrong[] = {INSN_LD_MAP_VALUE(1, (s32)map, 16),
+			INSN_LDX_MEM(BPF_DW, 0, 1, 8000), INSN_EXIT()};
+		union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+			.insns = (u64)(uintptr_t)insns,
+			.insn_cnt = ARRAY_SIZE(insns),
+			.license = (u64)(uintptr_t) "GPL",
+			.log_buf = (u64)(uintptr_t)text,
+			.log_size = sizeof(text),
+			.log_level = 2};
+
+		fd = hachi_bpf(h, BPF_PROG_LOAD, &attr, sizeof(attr));
+		CHECK_MSG(fd >= 0, "load: %ld: %s", fd, text);
+		CHECK(strlen(text) > 100);
+		read_ranges();
+		CHECK_EQ(addresses_in(text), 0);
+		for (u32 i = 0; i < ARRAY_SIZE(stages); i++) {
+			len = hachi_prog_dump(h, (int)fd, stages[i], text, sizeof(text));
+			CHECK_MSG(len > 0 && len < (long)sizeof(text), "%s: %ld", stages[i], len);
+			CHECK_MSG(addresses_in(text) == 0, "%s: %s", stages[i], text);
+		}
+		len = hachi_fdinfo(h, (int)fd, text, sizeof(text));
+		CHECK(len > 0 && addresses_in(text) == 0);
+		len = hachi_fdinfo(h, (int)map, text, sizeof(text));
+		CHECK(len > 0 && addresses_in(text) == 0);
+		attr.insns = (u64)(uintptr_t)wrong;
+		attr.insn_cnt = ARRAY_SIZE(wrong);
+		CHECK(hachi_bpf(h, BPF_PROG_LOAD, &attr, sizeof(attr)) < 0);
+		CHECK(strlen(text) > 20);
+		CHECK_MSG(addresses_in(text) == 0, "%s", text);
+		hachi_free(h);
+	}
+}
+
+/* Machine code has addresses in it: it is shown to those alone who may load anything. */
+TEST(the_unprivileged_do_not_see_code)
+{
+	static const struct insn insns[] = {INSN_MOV64_IMM(0, 0), INSN_EXIT()};
+
+	for (int unprivileged = 0; unprivileged < 2; unprivileged++) {
+		struct hachi *h = open_with(HACHI_HARDEN_DEFAULT, unprivileged);
+		struct bpf_prog_info info = {0};
+		union bpf_attr attr = {.info = {.bpf_fd = (u32)LOAD(h, insns),
+					       .info_len = sizeof(info),
+					       .info = (u64)(uintptr_t)&info}};
+
+		CHECK_EQ(hachi_bpf(h, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)), 0);
+		CHECK_EQ(info.jited_prog_len != 0, !unprivileged);
+		CHECK_EQ(info.nr_jited_ksyms != 0, !unprivileged);
 		hachi_free(h);
 	}
 }

@@ -29,7 +29,10 @@ static void place_frame(struct arm64_lower *l)
 	}
 	l->spill_at = 0;
 	l->may_goto_at = 8 * (s32)l->alloc.slot_count;
-	l->stack_end = l->may_goto_at + (f->has_may_goto ? 8 : 0) + (s32)f->stack_bytes;
+	l->fuel_at = l->may_goto_at + (f->has_may_goto ? 8 : 0);
+	l->stack_end = l->fuel_at + (s32)f->stack_bytes;
+	if (f->has_fuel)
+		l->stack_end += 8 * __builtin_popcount(l->alloc.used & ARM64_CALLER_SAVED);
 	l->frame_bytes = ALIGN_UP(l->stack_end, 16);
 }
 
@@ -115,17 +118,6 @@ void arm64_leave(struct arm64_lower *l)
 
 /* ---- ways out ------------------------------------------------------------------------------ */
 
-static void set_fault(struct arm64_lower *l, u32 label, enum run_fault fault)
-{
-	u8 run;
-
-	a64_bind(l->b, label);
-	run = arm64_base(l, l->f->run, 64, ARM64_SCRATCH);
-	a64_mov_imm(l->b, ARM64_SCRATCH2, (u64)fault);
-	arm64_store_at(l, 4, ARM64_SCRATCH2, run, offsetof(struct run, fault));
-	a64_jump(l->b, A64_ALWAYS, l->fault_label);
-}
-
 /* Where bpf_throw() unwinds to: the value thrown, or what the exception callback makes of it. */
 static void catch_throw(struct arm64_lower *l)
 {
@@ -150,10 +142,8 @@ void arm64_exits(struct arm64_lower *l)
 	bool catches = l->f->index == 0 && l->uses_fault;
 
 	_Static_assert(RUN_OK == 0, "a fault is cleared with the zero register");
-	if (l->uses_fuel) {
-		set_fault(l, l->out_of_fuel_label, RUN_OUT_OF_FUEL);
-		set_fault(l, l->cancelled_label, RUN_CANCELLED);
-	}
+	if (l->f->has_fuel)
+		arm64_refuel(l);
 	if (l->uses_fault) {
 		a64_bind(l->b, l->fault_label);
 		if (catches)
@@ -169,7 +159,7 @@ void arm64_exits(struct arm64_lower *l)
 
 /* ---- what the allocator must know ------------------------------------------------------------ */
 
-enum { CALLER_SAVED = (1 << 18) - 1, CALLEE_SAVED = 0x3ff << FIRST_CALLEE_SAVED };
+enum { CALLEE_SAVED = 0x3ff << FIRST_CALLEE_SAVED };
 
 static u32 clobbers(const struct ir_func *f, const struct ir_val *v)
 {
@@ -177,7 +167,7 @@ static u32 clobbers(const struct ir_func *f, const struct ir_val *v)
 	case IR_CALL:
 	case IR_CALL_FUNC:
 	case IR_TAIL_CALL:
-	case IR_PACKET: return CALLER_SAVED;
+	case IR_PACKET: return ARM64_CALLER_SAVED;
 	default: return 0;
 	}
 }

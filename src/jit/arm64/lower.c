@@ -383,8 +383,6 @@ int arm64_lower_func(struct arm64_lower *l)
 	l->exit_label = a64_new_label(l->b);
 	l->fault_label = a64_new_label(l->b);
 	l->zero_label = a64_new_label(l->b);
-	l->out_of_fuel_label = a64_new_label(l->b);
-	l->cancelled_label = a64_new_label(l->b);
 	arm64_enter(l);
 	for (at = 0; at < f->block_count; at++) {
 		u32 block = l->flow.order[at];

@@ -22,6 +22,7 @@ enum {
 	ARM64_SCRATCH3 = 15, /* third operands and large displacements */
 	ARM64_LOOP_NEW = 14, /* of atomic operations */
 	ARM64_LOOP_STATUS = 13,
+	ARM64_CALLER_SAVED = (1 << 18) - 1,
 };
 
 struct arm64_lower {
@@ -31,12 +32,13 @@ struct arm64_lower {
 	struct alloc_result alloc;
 	struct flow flow;
 	u32 func_labels; /* first of ir_program.func_count labels */
-	u32 exit_label, fault_label, zero_label, out_of_fuel_label, cancelled_label;
-	bool is_exit_bound, uses_fault, uses_zero, uses_fuel;
+	u32 exit_label, fault_label, zero_label;
+	bool is_exit_bound, uses_fault, uses_zero;
 	u8 saved[12]; /* registers to save: the frame record first */
 	u32 saved_count;
 	s32 frame_bytes;		      /* below the saved registers */
 	s32 spill_at, may_goto_at, stack_end; /* offsets from sp */
+	s32 fuel_at;			      /* where registers are kept during run_refuel() */
 	u8 test_reg, test_w, test_bit;	      /* what A64_CBZ and its like look at */
 	bool has_lse;
 };
@@ -82,6 +84,7 @@ void arm64_call(struct arm64_lower *l, u32 v);
 void arm64_tail_call(struct arm64_lower *l, u32 v);
 void arm64_packet(struct arm64_lower *l, u32 v);
 void arm64_fuel(struct arm64_lower *l, u32 v);
+void arm64_refuel(struct arm64_lower *l); /* out of line, for all of them */
 void arm64_check(struct arm64_lower *l, u32 v);
 
 /* moves.c: as if every source were read before any destination is written. */

@@ -126,20 +126,51 @@ void arm64_check(struct arm64_lower *l, u32 v)
 	l->uses_fault = true;
 }
 
+/* Counts; what has to be looked at when the count is at its end is far from the loop. */
 void arm64_fuel(struct arm64_lower *l, u32 v)
 {
 	u8 run = arm64_base(l, l->f->args[l->f->vals[v].args], 64, ARM64_SCRATCH);
-	u32 go_on = a64_new_label(l->b);
+	u32 slow = a64_new_label(l->b), go_on = a64_new_label(l->b);
 
 	/* below zero there is no limit: as unsigned numbers those do not borrow */
 	arm64_load_at(l, 8, ARM64_SCRATCH2, run, offsetof(struct run, fuel));
 	a64_add_imm(l->b, A64_SUBS, 64, ARM64_SCRATCH2, ARM64_SCRATCH2, 1);
 	arm64_store_at(l, 8, ARM64_SCRATCH2, run, offsetof(struct run, fuel));
-	a64_jump(l->b, A64_LO, l->out_of_fuel_label);
-	arm64_load_at(l, 8, ARM64_SCRATCH2, run, offsetof(struct run, cancel));
-	a64_test_jump(l->b, A64_CBZ, 64, ARM64_SCRATCH2, 0, go_on);
-	arm64_load_at(l, 4, ARM64_SCRATCH2, ARM64_SCRATCH2, 0);
-	a64_test_jump(l->b, A64_CBNZ, 32, ARM64_SCRATCH2, 0, l->cancelled_label);
+	a64_jump(l->b, A64_LO, slow);
 	a64_bind(l->b, go_on);
-	l->uses_fuel = l->uses_fault = true;
+	l->f->vals[v].imm = (u64)go_on << 32 | slow;
+	l->uses_fault = true;
+}
+
+static void keep_registers(struct arm64_lower *l, bool is_back)
+{
+	u32 regs = l->alloc.used & ARM64_CALLER_SAVED;
+	s32 at = l->fuel_at;
+
+	for (; regs; regs &= regs - 1, at += 8) {
+		if (is_back)
+			arm64_load_at(l, 8, (u8)__builtin_ctz(regs), A64_SP, at);
+		else
+			arm64_store_at(l, 8, (u8)__builtin_ctz(regs), A64_SP, at);
+	}
+}
+
+void arm64_refuel(struct arm64_lower *l)
+{
+	u32 v;
+
+	for (v = 1; v < l->f->val_count; v++) {
+		const struct ir_val *val = &l->f->vals[v];
+
+		if (val->op != IR_FUEL || !val->imm)
+			continue;
+		a64_bind(l->b, (u32)val->imm);
+		keep_registers(l, false);
+		arm64_load_into(l, 0, l->f->args[val->args], 64);
+		a64_call(l->b, (u64)(uintptr_t)run_refuel);
+		a64_mov(l->b, 32, ARM64_SCRATCH, 0);
+		keep_registers(l, true);
+		a64_test_jump(l->b, A64_TBZ, 32, ARM64_SCRATCH, 0, (u32)(val->imm >> 32));
+		a64_jump(l->b, A64_ALWAYS, l->fault_label);
+	}
 }

@@ -26,7 +26,10 @@ static void place_frame(struct lower *l)
 	}
 	l->spill_at = 0;
 	l->may_goto_at = 8 * (s32)l->alloc.slot_count;
-	l->stack_end = l->may_goto_at + (f->has_may_goto ? 8 : 0) + (s32)f->stack_bytes;
+	l->fuel_at = l->may_goto_at + (f->has_may_goto ? 8 : 0);
+	l->stack_end = l->fuel_at + (s32)f->stack_bytes;
+	if (f->has_fuel)
+		l->stack_end += 8 * __builtin_popcount(l->alloc.used & X86_CALLER_SAVED);
 	size = l->stack_end;
 	if (!f->has_calls && size <= RED_ZONE) {
 		l->spill_at -= size;
@@ -107,16 +110,6 @@ static struct x86_mem run_field(u8 run, size_t offset)
 	return (struct x86_mem){run, X86_NO_REG, 0, (s32)offset};
 }
 
-static void set_fault(struct lower *l, u32 label, enum run_fault fault)
-{
-	u8 run;
-
-	x86_bind(l->b, label);
-	run = lower_src(l, l->f->run, LOWER_SCRATCH);
-	x86_store_imm(l->b, 4, run_field(run, offsetof(struct run, fault)), (s32)fault);
-	x86_jump(l->b, X86_ALWAYS, l->fault_label);
-}
-
 /* Where bpf_throw() unwinds to: the value thrown, or what the exception callback makes of it. */
 static void catch_throw(struct lower *l)
 {
@@ -142,10 +135,8 @@ void frame_exits(struct lower *l)
 {
 	bool catches = l->f->index == 0 && l->uses_fault;
 
-	if (l->uses_fuel) {
-		set_fault(l, l->out_of_fuel_label, RUN_OUT_OF_FUEL);
-		set_fault(l, l->cancelled_label, RUN_CANCELLED);
-	}
+	if (l->f->has_fuel)
+		lower_refuel(l);
 	if (l->uses_fault) {
 		x86_bind(l->b, l->fault_label);
 		if (catches)
@@ -162,8 +153,6 @@ void frame_exits(struct lower *l)
 /* ---- what the allocator must know ------------------------------------------------------------ */
 
 enum {
-	CALLER_SAVED = 1 << X86_RAX | 1 << X86_RCX | 1 << X86_RDX | 1 << X86_RSI | 1 << X86_RDI |
-		1 << X86_R8 | 1 << X86_R9 | 1 << X86_R10 | 1 << X86_R11,
 	CALLEE_SAVED = 1 << X86_RBX | 1 << X86_RBP | 1 << X86_R12 | 1 << X86_R13 | 1 << X86_R14 |
 		1 << X86_R15,
 };
@@ -174,7 +163,7 @@ static u32 clobbers(const struct ir_func *f, const struct ir_val *v)
 	case IR_CALL:
 	case IR_CALL_FUNC:
 	case IR_TAIL_CALL:
-	case IR_PACKET: return CALLER_SAVED;
+	case IR_PACKET: return X86_CALLER_SAVED;
 	case IR_UDIV:
 	case IR_UMOD:
 	case IR_SDIV:

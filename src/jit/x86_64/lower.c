@@ -415,8 +415,6 @@ int lower_func(struct lower *l)
 	l->exit_label = x86_new_label(l->b);
 	l->fault_label = x86_new_label(l->b);
 	l->zero_label = x86_new_label(l->b);
-	l->out_of_fuel_label = x86_new_label(l->b);
-	l->cancelled_label = x86_new_label(l->b);
 	l->flags_at = UINT32_MAX;
 	frame_enter(l);
 	for (at = 0; at < f->block_count; at++) {

@@ -17,6 +17,8 @@
 enum {
 	LOWER_SCRATCH = X86_R11,  /* sources that are in memory or constants */
 	LOWER_SCRATCH2 = X86_R10, /* results that belong in memory, when there are any */
+	X86_CALLER_SAVED = 1 << X86_RAX | 1 << X86_RCX | 1 << X86_RDX | 1 << X86_RSI |
+		1 << X86_RDI | 1 << X86_R8 | 1 << X86_R9 | 1 << X86_R10 | 1 << X86_R11,
 };
 
 struct lower {
@@ -35,8 +37,7 @@ struct lower {
 	/* The flags say how this register compares with 0, as long as nothing is appended. */
 	u32 flags_at;
 	u8 flags_reg, flags_w;
-	u32 out_of_fuel_label, cancelled_label;
-	bool uses_fuel;
+	s32 fuel_at;	  /* offset from rsp of where registers are kept during run_refuel() */
 	bool keeps_flags; /* moves stand between a comparison and its jump */
 };
 
@@ -78,6 +79,7 @@ void lower_call(struct lower *l, u32 v);
 void lower_tail_call(struct lower *l, u32 v);
 void lower_packet(struct lower *l, u32 v);
 void lower_fuel(struct lower *l, u32 v);
+void lower_refuel(struct lower *l); /* out of line, for all of them */
 void lower_check(struct lower *l, u32 v);
 
 /* moves.c: all at once, as if every source were read before any destination is written. */

@@ -129,19 +129,49 @@ void lower_check(struct lower *l, u32 v)
 	l->uses_fault = true;
 }
 
+/* Counts; what has to be looked at when the count is at its end is far from the loop. */
 void lower_fuel(struct lower *l, u32 v)
 {
 	u8 run = lower_src(l, l->f->args[l->f->vals[v].args], LOWER_SCRATCH);
-	u32 go_on = x86_new_label(l->b);
+	u32 slow = x86_new_label(l->b), go_on = x86_new_label(l->b);
 
 	/* below zero there is no limit: as unsigned numbers those do not borrow */
 	x86_alu_mi(l->b, X86_SUB, 64, run_field(run, offsetof(struct run, fuel)), 1);
-	x86_jump(l->b, X86_B, l->out_of_fuel_label);
-	x86_load(l->b, 8, LOWER_SCRATCH, run_field(run, offsetof(struct run, cancel)));
-	x86_test_rr(l->b, 64, LOWER_SCRATCH, LOWER_SCRATCH);
-	x86_jump(l->b, X86_E, go_on);
-	x86_alu_mi(l->b, X86_CMP, 32, (struct x86_mem){LOWER_SCRATCH, X86_NO_REG, 0, 0}, 0);
-	x86_jump(l->b, X86_NE, l->cancelled_label);
+	x86_jump(l->b, X86_B, slow);
 	x86_bind(l->b, go_on);
-	l->uses_fuel = l->uses_fault = true;
+	l->f->vals[v].imm = (u64)go_on << 32 | slow;
+	l->uses_fault = true;
+}
+
+static void keep_registers(struct lower *l, bool is_back)
+{
+	u32 regs = l->alloc.used & X86_CALLER_SAVED;
+	struct x86_mem m = {X86_RSP, X86_NO_REG, 0, l->fuel_at};
+
+	for (; regs; regs &= regs - 1, m.disp += 8) {
+		if (is_back)
+			x86_load(l->b, 8, (u8)__builtin_ctz(regs), m);
+		else
+			x86_store(l->b, 8, m, (u8)__builtin_ctz(regs));
+	}
+}
+
+void lower_refuel(struct lower *l)
+{
+	u32 v;
+
+	for (v = 1; v < l->f->val_count; v++) {
+		const struct ir_val *val = &l->f->vals[v];
+
+		if (val->op != IR_FUEL || !val->imm)
+			continue;
+		x86_bind(l->b, (u32)val->imm);
+		keep_registers(l, false);
+		lower_load_into(l, X86_RDI, l->f->args[val->args], 64);
+		x86_call(l->b, (u64)(uintptr_t)run_refuel);
+		x86_test_ri(l->b, 32, X86_RAX, 1);
+		keep_registers(l, true); /* leaves the flags alone */
+		x86_jump(l->b, X86_E, (u32)(val->imm >> 32));
+		x86_jump(l->b, X86_ALWAYS, l->fault_label);
+	}
 }
