@@ -264,11 +264,13 @@ static void equal_fill(equal_bpf do_bpf, void *ctx, const int fds[GEN_MAP_COUNT]
 		const struct gen_map_shape *s = &gen_map_shapes[i];
 		bool is_array =
 			s->type == BPF_MAP_TYPE_ARRAY || s->type == BPF_MAP_TYPE_PERCPU_ARRAY;
-		u32 count = is_array ? s->entries : s->entries / 2;
+		u32 count = is_array ? s->entries : s->entries / 2,
+		    size = ALIGN_UP(s->value_size, 8u);
 
 		for (key = 0; key < count; key++) {
+			/* per-CPU values: the same for every CPU */
 			for (k = 0; k < sizeof(value); k++)
-				value[k] = (u8)gen_random(&state);
+				value[k] = k < size ? (u8)gen_random(&state) : value[k - size];
 			equal_element(do_bpf, ctx, BPF_MAP_UPDATE_ELEM, fds[i],
 				i == GEN_MAP_QUEUE	   ? NULL
 					: i == GEN_MAP_LPM ? (void *)&prefixes[key]
