@@ -1,7 +1,7 @@
 # hachi: build, test, install. `make help` lists what there is.
 #
 #   make                   build/hachi, build/libhachi.a, build/libhachi.so, build/libhachi-preload.so
-#   make MODE=dev ...      the same under build/dev/; modes: rel (default) dev asan tsan cov fuzz
+#   make MODE=dev ...      the same under build/dev/; modes: rel (default) dev asan tsan cov fuzz bugs
 #   make ARCH=arm64 core   the core for another machine, under build/arm64/ (mk/arm64.mk)
 MODE   ?= rel
 ARCH   ?=
@@ -35,6 +35,8 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-proto
 	-Wwrite-strings -Wpointer-arith -Wno-unused-parameter -Wno-missing-field-initializers
 CFLAGS_rel  := -O2 -g
 CFLAGS_dev  := -O1 -g -Werror -DHACHI_DEV
+# Bugs that JITs have had, to be switched on (src/jit/bugs.def): the tests must find them.
+CFLAGS_bugs := $(CFLAGS_dev) -DJIT_SEEDED_BUGS
 CFLAGS_asan := -O1 -g -Werror -DHACHI_DEV -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-sanitize=alignment
 CFLAGS_tsan := -O1 -g -DHACHI_DEV -fsanitize=thread
@@ -45,8 +47,8 @@ LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_cov  := --coverage
 LDFLAGS_fuzz := -fsanitize=address,undefined
-ifeq ($(filter $(MODE),rel dev asan tsan cov fuzz),)
-$(error MODE=$(MODE) is none of rel dev asan tsan cov fuzz)
+ifeq ($(filter $(MODE),rel dev bugs asan tsan cov fuzz),)
+$(error MODE=$(MODE) is none of rel dev bugs asan tsan cov fuzz)
 endif
 
 TOOL_PKGS := libbpf libelf zlib libpcap libdw json-c
@@ -202,6 +204,7 @@ help:
 	@echo '  check-arm64    the core cross built, engines under qemu-aarch64'
 	@echo '  check-conformance  bpf_conformance files on every engine; CONFORMANCE=DIR'
 	@echo '  check-engines  a million random programs on every engine; EQUAL_COUNT='
+	@echo '  check-bugs     bugs that JITs have had, switched on: some test finds each'
 	@echo '  check-docs     runs every command of README and docs'
 	@echo '  lint format    style, layers, names'
 	@echo '  bench soak     measurements as ratios; long runs'

@@ -36,7 +36,7 @@ enum equal_variant {
 	EQUAL_INTERP,
 	EQUAL_JIT,	/* as in production */
 	EQUAL_IGNORANT, /* without the verifier's facts and direct lookups */
-	EQUAL_BLIND,	/* constants blinded */
+	EQUAL_BLIND,	/* constants blinded, no indirect jumps */
 	EQUAL_FUEL,	/* back edges counted */
 	EQUAL_VARIANTS,
 };
@@ -373,7 +373,7 @@ static struct code equal_code(struct equal_loaded *l, enum equal_variant v)
 	code.maps = l->maps ? l->maps : code.maps;
 	if (v == EQUAL_IGNORANT)
 		code.facts = NULL;
-	code.blind = v == EQUAL_BLIND;
+	code.blind = code.retpolines = v == EQUAL_BLIND;
 	code.uses_fuel = v == EQUAL_FUEL;
 	return code;
 }

@@ -68,7 +68,8 @@ static u64 edge_value(struct gen *g)
 {
 	static const u64 edges[] = {0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff,
 		0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
-		0x8000000000000000, 0xffffffffffffffff, 0xffffffff80000000, 0xfffffffffffffffe};
+		0x8000000000000000, 0xffffffffffffffff, 0xffffffff80000000, 0xfffffffffffffffe,
+		0xdeadbeef00000000, 0x1234567800000001, 0x8000000180000000};
 
 	if (chance(g, 60))
 		return edges[below(g, ARRAY_SIZE(edges))];

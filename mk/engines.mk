@@ -12,3 +12,8 @@ check-engines: $(B)/test/$(EQUAL_TEST)
 
 soak-engines: $(B)/test/$(EQUAL_TEST)
 	MAKE='$(MAKE)' tools/check-engines.sh $< $$(date +%s)0000000 $$((10 * $(EQUAL_COUNT)))
+
+# Bugs that JITs have had, switched on one at a time (src/jit/bugs.def).
+.PHONY: check-bugs
+check-bugs:
+	@MAKE='$(MAKE)' tools/check-bugs.sh

@@ -27,4 +27,8 @@ for name in $(nm -g --defined-only "$b/libcore.a" 2>/dev/null | awk 'NF == 3 {pr
 		;;
 	esac
 done
+if nm "$b/libcore.a" 2>/dev/null | grep -q jit_seeded_bug; then
+	echo "$b/libcore.a: has the bugs of MODE=bugs"
+	status=1
+fi
 exit $status

@@ -5,6 +5,7 @@
  * vanish. Everything here looks at operands only, so it costs no pass.
  */
 #include "jit/ir.h"
+#include "jit/bug.h"
 #include "runtime/interp_sem.h"
 
 u32 ir_const(struct ir_func *f, u64 imm)
@@ -120,8 +121,10 @@ static u32 fold_with_const(struct ir_func *f, enum ir_op op, u8 w, u32 a, u64 b)
 	case IR_SHL:
 	case IR_SHR:
 	case IR_SAR:
+		if (JIT_BUG(SHIFT_BY_ZERO) && (b & all) == 0 && (op == IR_SHR || op == IR_SAR))
+			return ir_const(f, 0);
 		if ((b & all) == 0)
-			return w == 64 ? a : ir_zext(f, 4, a);
+			return w == 64 || JIT_BUG(NOTHING32_ZEXT) ? a : ir_zext(f, 4, a);
 		break;
 	case IR_AND:
 		if ((b & all) == 0)
@@ -233,9 +236,11 @@ u32 ir_alu(struct ir_func *f, enum ir_op op, u8 w, u32 a, u32 b)
 			return ir_const(f, folded);
 		if (op == IR_SHL || op == IR_SHR || op == IR_SAR)
 			b = ir_const(f, f->vals[b].imm & (w - 1));
-		if (op == IR_SUB && f->vals[b].imm != (u64)INT32_MIN) {
+		if (op == IR_SUB && (f->vals[b].imm != (u64)INT32_MIN || JIT_BUG(SUB_MIN))) {
 			op = IR_ADD;
-			b = ir_const(f, w == 64 ? -f->vals[b].imm : (u64)(s64)(s32)-f->vals[b].imm);
+			b = ir_const(f,
+				w == 64 && !JIT_BUG(SUB_MIN) ? -f->vals[b].imm
+							     : (u64)(s64)(s32)-f->vals[b].imm);
 		}
 		v = fold_with_const(f, op, w, a, f->vals[b].imm);
 		if (v)

@@ -2,6 +2,8 @@
 /* See emit.h. The Arm architecture reference manual, C4 and C6, is the source of every number. */
 #include "jit/arm64/emit.h"
 
+#include "jit/bug.h"
+
 enum { HALF_COUNT = 4 };
 
 static u32 sf(u8 w)
@@ -56,7 +58,7 @@ static bool encode_bitmask(u64 imm, u8 w, u32 *ret_fields)
 	u32 size = 64, start, ones;
 	u64 elem, rest;
 
-	if (w == 32)
+	if (w == 32 && !JIT_BUG(ARM64_BITMASK32))
 		imm = (imm & UINT32_MAX) | imm << 32;
 	if (imm == 0 || imm == UINT64_MAX)
 		return false;

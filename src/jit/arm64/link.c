@@ -5,6 +5,8 @@
  */
 #include "jit/arm64/emit.h"
 
+#include "jit/bug.h"
+
 enum {
 	REACH_TEST = 1 << 13, /* instructions, of tbz */
 	REACH_COND = 1 << 18, /* of b.cond, cbz and adr */
@@ -119,7 +121,7 @@ static u32 place(struct a64_buf *b)
 
 static bool is_within(s64 distance, s64 reach)
 {
-	return distance >= -reach && distance < reach;
+	return distance >= -reach && distance < reach << JIT_BUG(ARM64_REACH);
 }
 
 /* To the label of an item that has one. */
@@ -142,7 +144,7 @@ static u8 size_of(const struct a64_buf *b, const struct a64_item *item, u64 base
 	case A64_ALWAYS:
 	case A64_CALL_LABEL: return 1;
 	case A64_TBZ:
-	case A64_TBNZ: return is_within(distance, REACH_TEST) ? 1 : 2;
+	case A64_TBNZ: return is_within(distance, REACH_TEST) || JIT_BUG(ARM64_TEST_REACH) ? 1 : 2;
 	case A64_CALL_ADDRESS:
 		distance = (s64)(item->target - base - 4ull * item->final);
 		if (base && distance % 4 == 0 && is_within(distance / 4, REACH_CALL))
@@ -245,7 +247,7 @@ static void write_item(const struct a64_buf *b, const struct a64_item *item, u64
 	case A64_ADR_LABEL: write_adr(item, (u32)(item->final + distance), p); break;
 	default:
 		if (item->size == 1) {
-			p[0] = conditional(item, item->kind, distance);
+			p[0] = conditional(item, item->kind, distance + JIT_BUG(ARM64_BRANCH));
 		} else { /* the opposite jumps over a jump that reaches farther */
 			p[0] = conditional(item, item->kind ^ 1u, 2);
 			p[1] = branch_to(distance - 1);

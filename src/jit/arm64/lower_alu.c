@@ -5,6 +5,8 @@
  */
 #include "jit/arm64/lower.h"
 
+#include "jit/bug.h"
+
 #include "base/os.h"
 
 void arm64_add_const(struct arm64_lower *l, u8 w, u8 d, u8 n, s64 imm)
@@ -233,7 +235,8 @@ void arm64_convert(struct arm64_lower *l, u32 v)
 	case IR_BSWAP:
 		if (val->size == 2) {
 			a64_rev16(l->b, 32, d, n);
-			a64_extend(l->b, false, 2, 32, d, d);
+			if (!JIT_BUG(BSWAP16_ZEXT))
+				a64_extend(l->b, false, 2, 32, d, d);
 		} else {
 			a64_rev(l->b, (u8)(8 * val->size), d, n);
 		}

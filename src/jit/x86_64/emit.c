@@ -2,6 +2,8 @@
 /* See emit.h. Intel's manual, volume 2, is the source of every byte here. */
 #include "jit/x86_64/emit.h"
 
+#include "jit/bug.h"
+
 enum {
 	MAX_INSN_BYTES = 16,
 	REX_W = 8,	   /* 64-bit operand */
@@ -133,7 +135,9 @@ static void put_rm(struct x86_buf *b, u8 w, u32 opcode, u8 reg, struct x86_mem m
 	if (w == 16)
 		put(b, 0x66);
 	/* 80 and C6 have a digit there, not a register */
-	put_rex(b, rex, w == 8 && is_new_byte_reg(reg) && opcode != 0x80 && opcode != 0xc6);
+	put_rex(b, rex,
+		w == 8 && is_new_byte_reg(reg) && opcode != 0x80 && opcode != 0xc6 &&
+			!JIT_BUG(BYTE_REG));
 	put_opcode(b, opcode);
 	put_mem(b, reg, m);
 }

@@ -6,6 +6,8 @@
  */
 #include "jit/x86_64/emit.h"
 
+#include "jit/bug.h"
+
 enum { WINDOW_BYTES = 32, ALIGNED_BYTES = 64 };
 
 static bool grow(struct x86_buf *b, void **data, u32 *cap, u32 len, size_t size)
@@ -136,7 +138,7 @@ u32 x86_layout(struct x86_buf *b, bool is_near)
 			if (j->kind > X86_ALWAYS || j->size != 2)
 				continue;
 			distance = (s64)b->labels[j->label] - (j->final + 2);
-			if (distance != (s8)distance) {
+			if (distance != (s8)distance && !(JIT_BUG(JUMP_RANGE) && distance == 128)) {
 				j->size = j->kind == X86_ALWAYS ? 5 : 6;
 				is_changed = true;
 			}
@@ -206,7 +208,7 @@ static void write_jump(const struct x86_buf *b, const struct x86_jump *j, u8 *p)
 		write_call(j, p);
 		return;
 	}
-	distance = (s32)(b->labels[j->label] - (j->final + j->size));
+	distance = (s32)(b->labels[j->label] - (j->final + j->size)) + JIT_BUG(JUMP_END);
 	if (j->size == 2) {
 		p[0] = j->kind == X86_ALWAYS ? 0xeb : (u8)(0x70 | j->kind);
 		p[1] = (u8)distance;

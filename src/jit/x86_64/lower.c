@@ -2,6 +2,8 @@
 /* Walks the blocks of a function; places of values; comparisons, branches and their moves. */
 #include "jit/x86_64/lower.h"
 
+#include "jit/bug.h"
+
 /* ---- places -------------------------------------------------------------------------------- */
 
 bool lower_is_spilled(const struct lower *l, u32 v)
@@ -178,6 +180,7 @@ enum x86_cond lower_compare(struct lower *l, u32 a, u32 b, u8 w, enum ir_cond co
 	u8 reg;
 
 	if (cond == IR_CLEAR || cond == IR_SET) {
+		w = JIT_BUG(JSET32) ? 64 : w;
 		if (emit_bit(l, a, b, w))
 			return cond == IR_SET ? X86_B : X86_AE;
 		if (f->vals[a].flags & IR_NO_REG)

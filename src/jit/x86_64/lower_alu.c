@@ -5,6 +5,8 @@
  */
 #include "jit/x86_64/lower.h"
 
+#include "jit/bug.h"
+
 #include "base/os.h"
 
 enum x86_alu x86_alu_of(u8 op)
@@ -252,15 +254,15 @@ static void divide(struct lower *l, const struct ir_val *val, u8 by)
 	bool is_signed = val->op == IR_SDIV || val->op == IR_SMOD;
 	bool is_mod = val->op == IR_UMOD || val->op == IR_SMOD;
 	bool may_be_zero = val->cond != IR_NE && !is_nonzero(l, val->b);
-	bool may_be_minus1 = is_signed &&
+	bool may_be_minus1 = is_signed && !JIT_BUG(SDIV_MINUS1) &&
 		(l->f->vals[val->b].op != IR_CONST || (s32)l->f->vals[val->b].imm == -1);
 	u32 end = x86_new_label(l->b), normal = x86_new_label(l->b);
 
 	if (may_be_zero) {
-		x86_test_rr(l->b, val->w, by, by);
+		x86_test_rr(l->b, JIT_BUG(DIV32_ZERO_TEST) ? 64 : val->w, by, by);
 		x86_jump(l->b, X86_NE, normal);
 		if (is_mod)
-			x86_mov_rr(l->b, val->w, X86_RDX, X86_RAX);
+			x86_mov_rr(l->b, JIT_BUG(MOD32_BY_ZERO) ? 64 : val->w, X86_RDX, X86_RAX);
 		else
 			x86_zero(l->b, X86_RAX);
 		x86_jump(l->b, X86_ALWAYS, end);
@@ -274,7 +276,7 @@ static void divide(struct lower *l, const struct ir_val *val, u8 by)
 		if (is_mod)
 			x86_zero(l->b, X86_RDX);
 		else
-			x86_unary(l->b, X86_NEG, val->w, X86_RAX);
+			x86_unary(l->b, X86_NEG, JIT_BUG(SDIV32_ZEXT) ? 64 : val->w, X86_RAX);
 		x86_jump(l->b, X86_ALWAYS, end);
 		x86_bind(l->b, other);
 	}
@@ -296,7 +298,7 @@ void lower_divide(struct lower *l, u32 v)
 		x86_mov_rr(l->b, 64, LOWER_SCRATCH, by);
 		by = LOWER_SCRATCH;
 	}
-	lower_load_into(l, X86_RAX, val->a, val->w);
+	lower_load_into(l, X86_RAX, val->a, JIT_BUG(MOD32_BY_ZERO) ? 64 : val->w);
 	divide(l, val, by);
 	lower_store_dst(l, v, is_mod ? X86_RDX : X86_RAX);
 }
@@ -327,7 +329,8 @@ static void bswap(struct lower *l, const struct ir_val *val, u8 d)
 	lower_load_into(l, d, val->a, val->size == 8 ? 64 : 32);
 	if (val->size == 2) {
 		x86_rol16(l->b, d, 8);
-		x86_movzx_rr(l->b, 2, d, d);
+		if (!JIT_BUG(BSWAP16_ZEXT))
+			x86_movzx_rr(l->b, 2, d, d);
 	} else {
 		x86_bswap(l->b, (u8)(8 * val->size), d);
 	}

@@ -2,6 +2,8 @@
 /* Calls of helpers, kernel functions and functions of the program; tail calls; ways out. */
 #include "jit/x86_64/lower.h"
 
+#include "jit/bug.h"
+
 #include "runtime/interp.h"
 
 static const u8 arg_regs[] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9};
@@ -79,7 +81,8 @@ static void find_target(struct lower *l, const struct tail_table *table, u32 out
 		(struct x86_mem){X86_RCX, X86_RDX, 3, offsetof(struct tail_table, slots)});
 	x86_test_rr(l->b, 64, X86_RAX, X86_RAX);
 	x86_jump(l->b, X86_E, out);
-	x86_alu_mi(l->b, X86_ADD, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)), 1);
+	x86_alu_mi(l->b, X86_ADD, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)),
+		!JIT_BUG(TAIL_COUNT));
 }
 
 void lower_tail_call(struct lower *l, u32 v)

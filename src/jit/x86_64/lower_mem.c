@@ -5,6 +5,8 @@
  */
 #include "jit/x86_64/lower.h"
 
+#include "jit/bug.h"
+
 bool lower_mem_uses(struct x86_mem m, u8 reg)
 {
 	return m.base == reg || m.index == reg;
@@ -126,6 +128,8 @@ static void fetch_loop(struct lower *l, const struct ir_val *val, struct x86_mem
 {
 	u32 again = x86_new_label(l->b);
 
+	if (JIT_BUG(FETCH_R0))
+		x86_load(l->b, val->w / 8, X86_RAX, m);
 	lower_load_into(l, LOWER_SCRATCH2, val->c, val->w);
 	x86_mov_rr(l->b, val->w, X86_RDX, LOWER_SCRATCH2);
 	x86_load(l->b, val->w / 8, X86_RAX, m);
@@ -176,7 +180,8 @@ void lower_atomic(struct lower *l, u32 v)
 		m = free_of_rax_rdx(l, m);
 		lower_load_into(l, LOWER_SCRATCH2, val->c, val->w);
 		lower_load_into(l, X86_RAX, l->f->args[val->args], val->w);
-		if (val->w == 32) /* the comparison must leave a zero-extended value */
+		if (val->w == 32 && !JIT_BUG(CMPXCHG32_ZEXT)) /* the comparison must leave a
+								 zero-extended value */
 			x86_mov_rr(l->b, 32, X86_RAX, X86_RAX);
 		x86_lock(l->b);
 		x86_cmpxchg_mr(l->b, val->w, m, LOWER_SCRATCH2);
