@@ -101,10 +101,11 @@ enum ir_cond {
 #define IR_COND_NOT(cond) ((enum ir_cond)((cond) ^ 1))
 
 enum ir_flags {
-	IR_FOLDED = 1, /* computed by its only user, in place */
-	IR_EFFECT = 2, /* stays even when nobody uses the result */
-	IR_NO_REG = 4, /* has no place of its own: constants that fit an instruction */
-	IR_PLACE = 8,  /* has a place: a register, or a slot (live.c) */
+	IR_FOLDED = 1,	 /* computed by its only user, in place */
+	IR_EFFECT = 2,	 /* stays even when nobody uses the result */
+	IR_NO_REG = 4,	 /* has no place of its own: constants that fit an instruction */
+	IR_NONNULL = 16, /* an address that is never 0 */
+	IR_PLACE = 8,	 /* has a place: a register, or a slot (live.c) */
 };
 
 struct ir_val {
@@ -157,6 +158,8 @@ struct ir_block {
 	u32 a, b;
 	u32 succ[2];
 	u32 succ_count;
+	/* In successor `refined` this value is known to be that one; 0 = none. */
+	u32 refined, refined_from, refined_to;
 	u32 preds, pred_count;		 /* index into ir_func.preds */
 	u64 live_in, live_out, use, def; /* variables */
 	u32 *vars; /* what they are at the end of the block; ir_func.var_count of them */
@@ -185,8 +188,13 @@ struct ir_func {
 	u32 block;	 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
-	u32 base;		       /* constant that was the base of an address last */
-	u32 stores[24], store_count;   /* that may still move down (ir_stores.c) */
+	u32 base;		     /* constant that was the base of an address last */
+	u32 stores[24], store_count; /* that may still move down (ir_stores.c) */
+	struct ir_known {
+		s32 off; /* from the end of the frame */
+		u32 size, value;
+	} known[8]; /* what parts of the frame hold (ir_stores.c) */
+	u32 known_count;
 	u32 hoisted[4], hoisted_count; /* wide constants of loops, made at the entry */
 	/* who is live at the starts of blocks (alloc.c) */
 	u64 *live_in;
@@ -293,6 +301,10 @@ u32 ir_bytes_or(struct ir_func *f, u8 w, u32 a, u32 b); /* 0 = nothing better th
 
 /* ir_stores.c: wide stores out of narrow ones. */
 void ir_store_made(struct ir_func *f, u32 store);
+/* What a part of the frame holds, as far as this block knows, or 0. */
+u32 ir_known(struct ir_func *f, s64 off, u32 size);
+/* Something happens that may change any memory. */
+void ir_forget_memory(struct ir_func *f);
 /* Whether no store that may move down would change what lies there. */
 bool ir_stores_miss(const struct ir_func *f, u32 base, s64 disp, u32 size);
 

@@ -70,7 +70,7 @@ static u32 operand(struct build *b, const struct insn_decoded *d)
 static u32 effect(struct build *b, u32 v)
 {
 	b->f->vals[v].flags |= IR_EFFECT;
-	b->f->store_count = 0;
+	ir_forget_memory(b->f);
 	return v;
 }
 
@@ -368,7 +368,7 @@ static void restore_image(struct build *b)
 	u32 v = ir_mem(f, IR_STORE, 8, f->run, offsetof(struct run, image));
 
 	f->vals[v].c = image;
-	f->store_count = 0;
+	ir_forget_memory(f);
 	f->epoch++;
 }
 
@@ -606,6 +606,34 @@ static void drop_edge(struct ir_func *f, u32 from, u32 to)
 		drop_edge(f, to, b->succ[--b->succ_count]);
 }
 
+static bool is_null_test(const struct ir_func *f, const struct ir_block *blk)
+{
+	return (blk->cond == IR_EQ || blk->cond == IR_NE) && blk->w == 64 &&
+		ir_is_const(f, blk->b) && f->vals[blk->b].imm == 0;
+}
+
+/*
+ * Whether what a lookup in an array gave is NULL: that is whether the key was beyond the end, and
+ * where it was not, the address is known.
+ */
+static void look_through(struct ir_func *f, struct ir_block *blk)
+{
+	u32 sel = blk->a;
+	const struct ir_val *v = &f->vals[sel];
+	bool is_eq = blk->cond == IR_EQ;
+
+	if (v->op != IR_SELECT || !is_null_test(f, blk) || !(f->vals[v->c].flags & IR_NONNULL) ||
+		!ir_is_const(f, f->args[v->args]) || f->vals[f->args[v->args]].imm != 0)
+		return;
+	blk->refined = blk->succ[is_eq];
+	blk->refined_from = sel;
+	blk->refined_to = v->c;
+	blk->cond = is_eq ? IR_COND_NOT(v->cond) : v->cond;
+	blk->w = v->w;
+	blk->a = v->a;
+	blk->b = v->b;
+}
+
 /* A branch on constants goes one way. */
 static void fold_branch(struct ir_func *f, u32 block)
 {
@@ -613,9 +641,14 @@ static void fold_branch(struct ir_func *f, u32 block)
 	u32 taken, other;
 	bool is_true;
 
-	if (!ir_is_const(f, blk->a) || !ir_is_const(f, blk->b))
+	look_through(f, blk);
+	if (ir_is_const(f, blk->a) && ir_is_const(f, blk->b))
+		is_true = holds(
+			(enum ir_cond)blk->cond, blk->w, f->vals[blk->a].imm, f->vals[blk->b].imm);
+	else if ((f->vals[blk->a].flags & IR_NONNULL) && is_null_test(f, blk))
+		is_true = blk->cond == IR_NE;
+	else
 		return;
-	is_true = holds((enum ir_cond)blk->cond, blk->w, f->vals[blk->a].imm, f->vals[blk->b].imm);
 	taken = blk->succ[!is_true];
 	other = blk->succ[is_true];
 	if (other <= block)
@@ -660,22 +693,30 @@ static void begin_block(struct build *b, u32 block)
 {
 	struct ir_func *f = b->f;
 	struct ir_block *blk = &f->blocks[block];
+	u32 var;
 	u64 live;
 
 	f->block = block;
-	f->store_count = 0;
+	ir_forget_memory(f);
 	f->epoch++;
 	blk->first = f->val_count;
 	if (block == 0)
 		return; /* what the entry set */
 	if (blk->pred_count == 1 && f->blocks[f->preds[blk->preds]].is_built) {
-		memcpy(b->cur, f->blocks[f->preds[blk->preds]].vars, f->var_count * sizeof(u32));
+		const struct ir_block *pred = &f->blocks[f->preds[blk->preds]];
+
+		memcpy(b->cur, pred->vars, f->var_count * sizeof(u32));
+		for (var = 0; var < f->var_count && pred->refined == block; var++) {
+			if (b->cur[var] && ir_resolve(f, b->cur[var]) == pred->refined_from)
+				b->cur[var] = pred->refined_to;
+		}
 		return;
 	}
 	memset(b->cur, 0, f->var_count * sizeof(u32));
 	for (live = blk->live_in; live; live &= live - 1) {
-		u32 var = (u32)__builtin_ctzll(live), v = ir_new(f, IR_PHI, 0, 0);
+		u32 v = ir_new(f, IR_PHI, 0, 0);
 
+		var = (u32)__builtin_ctzll(live);
 		f->vals[v].args = ir_new_args(f, blk->pred_count);
 		f->vals[v].arg_count = blk->pred_count;
 		f->vals[v].imm = var;

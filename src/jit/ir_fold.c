@@ -346,11 +346,18 @@ u32 ir_mem(struct ir_func *f, enum ir_op op, u8 size, u32 a, s64 disp)
 		disp += (s64)f->vals[va->b].imm;
 		a = va->a;
 	}
+	if (op == IR_LOAD && a == f->frame) {
+		v = ir_known(f, disp, size);
+		if (v)
+			return v;
+	}
 	v = ir_new(f, op, a, 0);
 	f->vals[v].size = size;
 	f->vals[v].disp = (s32)disp;
 	f->vals[v].bits = op == IR_LOAD || op == IR_ACQUIRE ? (u8)(8 * size) : 64;
-	if (op != IR_STORE && (op != IR_LOAD || !ir_stores_miss(f, a, disp, size)))
+	if (op != IR_STORE && op != IR_LOAD && op != IR_LOADSX)
+		ir_forget_memory(f);
+	else if (op != IR_STORE && !ir_stores_miss(f, a, disp, size))
 		f->store_count = 0;
 	if (op == IR_LOAD)
 		ir_bytes_load(f, v);

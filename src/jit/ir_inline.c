@@ -78,6 +78,13 @@ u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key)
 		cpu = ir_alu(f, IR_MUL, 64, cpu, ir_const(f, map->cpu_stride));
 		address = ir_alu(f, IR_ADD, 64, address, cpu);
 	}
+	if (ir_is_const(f, key)) {
+		if (f->vals[key].imm >= map->max_entries)
+			return ir_const(f, 0);
+		f->vals[address].flags |= IR_NONNULL;
+		return address;
+	}
+	f->vals[address].flags |= IR_NONNULL;
 	v = ir_new(f, IR_SELECT, key, ir_const(f, map->max_entries));
 	f->vals[v].w = 64;
 	f->vals[v].cond = IR_ULT;

@@ -7,6 +7,9 @@
  *
  * ir_func.stores are those that may still move down: all have the same base, no two overlap, and
  * whatever touches memory elsewhere ends the list.
+ *
+ * ir_func.known is what was stored in the frame in this block and is still there, so that a key
+ * that is put there for a lookup need not be read again.
  */
 #include "jit/ir.h"
 
@@ -123,11 +126,51 @@ bool ir_stores_miss(const struct ir_func *f, u32 base, s64 disp, u32 size)
 	return true;
 }
 
+void ir_forget_memory(struct ir_func *f)
+{
+	f->store_count = f->known_count = 0;
+}
+
+u32 ir_known(struct ir_func *f, s64 off, u32 size)
+{
+	u32 i;
+
+	for (i = 0; i < f->known_count; i++) {
+		if (f->known[i].off == off && f->known[i].size == size)
+			return ir_zext(f, (u8)size, f->known[i].value);
+	}
+	return 0;
+}
+
+/* Stores elsewhere than to a fixed address may be stores to the frame. */
+static void note_known(struct ir_func *f, const struct ir_val *s)
+{
+	u32 i, kept = 0;
+
+	if (f->vals[s->a].op == IR_CONST)
+		return;
+	if (s->a != f->frame) {
+		f->known_count = 0;
+		return;
+	}
+	for (i = 0; i < f->known_count; i++) {
+		const struct ir_known *k = &f->known[i];
+
+		if (k->off + (s32)k->size <= s->disp || s->disp + s->size <= k->off)
+			f->known[kept++] = *k;
+	}
+	if (kept == ARRAY_SIZE(f->known))
+		memmove(f->known, f->known + 1, --kept * sizeof(f->known[0]));
+	f->known[kept] = (struct ir_known){s->disp, s->size, s->c};
+	f->known_count = kept + 1;
+}
+
 void ir_store_made(struct ir_func *f, u32 store)
 {
 	const struct ir_val *s = &f->vals[store];
 	u32 i = 0, v;
 
+	note_known(f, s);
 	if (f->store_count == ARRAY_SIZE(f->stores) || !ir_stores_miss(f, s->a, s->disp, s->size))
 		f->store_count = 0;
 	while (i < f->store_count) {
