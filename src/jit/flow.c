@@ -331,6 +331,17 @@ void flow_jump(struct flow *flow, u32 from, u32 to)
 	go_far(flow, from, to);
 }
 
+static bool has_call(const struct ir_func *f, const struct ir_block *b)
+{
+	u32 v;
+
+	for (v = b->first; v < b->end && f->has_calls; v++) {
+		if (f->vals[v].op == IR_CALL || f->vals[v].op == IR_CALL_FUNC)
+			return true;
+	}
+	return false;
+}
+
 bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end)
 {
 	const struct ir_func *f = flow->f;
@@ -345,8 +356,10 @@ bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end)
 		if (pred >= block)
 			end = MAX(end, flow->place_of[pred]);
 	}
-	for (k = at + 1; k <= end; k++) {
-		if (f->blocks[flow->order[k]].is_loop_head)
+	for (k = at; k <= end; k++) {
+		const struct ir_block *inner = &f->blocks[flow->order[k]];
+
+		if ((k > at && inner->is_loop_head) || has_call(f, inner))
 			return false;
 	}
 	if (at && f->blocks[flow->order[at - 1]].loop_depth >= b->loop_depth)

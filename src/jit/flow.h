@@ -40,7 +40,10 @@ struct flow {
 /* After register allocation; makes the labels of the blocks. 0 or -ENOMEM. */
 int flow_init(struct flow *flow, const struct flow_target *target, struct ir_func *f);
 bool flow_has_code(const struct flow *flow, u32 block);
-/* The head of an innermost loop whose code starts with it: the block with which its code ends. */
+/*
+ * The head of an innermost loop without calls whose code starts with it: the block with which its
+ * code ends.
+ */
 bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end);
 /* From the end of block `from` to `to`; falls through where it can, or in any case jumps. */
 void flow_go(struct flow *flow, u32 from, u32 to);

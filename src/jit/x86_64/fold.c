@@ -74,7 +74,7 @@ static void fold_index(struct ir_func *f, struct ir_val *v)
 /* x + (y << n) with a shift used once, as one lea. */
 static void form_lea(struct ir_func *f, struct ir_val *v)
 {
-	if (v->op != IR_ADD || ir_is_const(f, v->b))
+	if (v->op != IR_ADD || (ir_is_const(f, v->b) && ir_fits_s32(f->vals[v->b].imm)))
 		return;
 	if (f->vals[v->a].op == IR_SHL && f->vals[v->b].op != IR_SHL)
 		swap_operands(v);
