@@ -1,27 +1,96 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Counters of loops: the addition moves onto the edge.
+ * Counters of loops: what is compared is the next turn's, or else the addition moves onto the edge.
  *
  * Needs: pass_dce. Keeps: order, blocks, uses. Breaks: nothing; sets IR_FOLDED.
  */
 #include "jit/ir.h"
 
+enum { SMALL = 1 << 30 }; /* sums of a few such do not overflow */
+
+static bool is_small(const struct ir_func *f, u32 v)
+{
+	return ir_is_const(f, v) && f->vals[v].imm < SMALL;
+}
+
+/* How often a block's values have v as an operand. */
+static u32 uses_in(struct ir_func *f, const struct ir_block *b, u32 v)
+{
+	u32 u, count = 0;
+
+	for (u = b->first; u < b->end; u++) {
+		struct ir_val *val = &f->vals[u];
+
+		IR_FOR_EACH_OPERAND(f, val, p, count += *p == v);
+	}
+	return count;
+}
+
+/*
+ * Whether i < c is the same as i + n < c + n: i begins with constants, and becomes i + n only where
+ * i < c, so that it stays small when all of these are.
+ */
+static bool is_bounded(struct ir_func *f, u32 phi, u32 k, const struct ir_block *b)
+{
+	const struct ir_val *val = &f->vals[phi];
+	bool goes_on = (b->cond == IR_ULT && b->succ[0] == val->block) ||
+		(b->cond == IR_UGE && b->succ[1] == val->block);
+	u32 i;
+
+	for (i = 0; i < val->arg_count; i++) {
+		if (i != k && !is_small(f, f->args[val->args + i]))
+			return false;
+	}
+	return goes_on && is_small(f, b->b);
+}
+
+/*
+ * A loop that compares i with c although it goes on with i + n compares that instead: then i is not
+ * needed any more, and one register does.
+ */
+static bool compare_next(struct ir_func *f, u32 phi, u32 k)
+{
+	const struct ir_val *val = &f->vals[phi];
+	u32 next = f->args[val->args + k], limit;
+	struct ir_block *b = &f->blocks[f->preds[f->blocks[val->block].preds + k]];
+	u64 sum = f->vals[b->b].imm + f->vals[f->vals[next].b].imm;
+
+	if (b->term != IR_TERM_BRANCH || b->a != phi || f->vals[next].a != phi ||
+		!is_small(f, f->vals[next].b) || !ir_is_const(f, b->b) || !ir_fits_s32(sum) ||
+		uses_in(f, b, phi) != val->uses)
+		return false;
+	if (b->cond != IR_EQ && b->cond != IR_NE && !is_bounded(f, phi, k, b))
+		return false;
+	if (f->vals[next].w != b->w && !is_bounded(f, phi, k, b))
+		return false;
+	limit = ir_const(f, sum);
+	b->a = f->vals[b->end - 1].a = next;
+	b->b = f->vals[b->end - 1].b = limit;
+	f->vals[phi].uses--;
+	f->vals[next].uses++;
+	f->vals[limit].uses++;
+	return true;
+}
+
 /*
  * i + n that only goes to a phi at the end of its block, while i itself is still needed: the move
  * on the edge computes it, and i keeps its register.
  */
-static void fold_step(struct ir_func *f, const struct ir_val *phi)
+static void fold_step(struct ir_func *f, u32 phi)
 {
 	u32 k, u;
 
-	for (k = 0; k < phi->arg_count; k++) {
-		u32 in = f->args[phi->args + k], pred = f->preds[f->blocks[phi->block].preds + k];
+	for (k = 0; k < f->vals[phi].arg_count; k++) {
+		u32 in = f->args[f->vals[phi].args + k];
+		u32 pred = f->preds[f->blocks[f->vals[phi].block].preds + k];
 		struct ir_val *v = &f->vals[in];
 		bool is_needed = false;
 
 		if (v->op != IR_ADD || v->uses != 1 || v->block != pred || v->flags ||
 			!ir_is_const(f, v->b) || !ir_fits_s32(f->vals[v->b].imm) ||
 			f->vals[v->a].op == IR_FRAME || ir_is_const(f, v->a))
+			continue;
+		if (compare_next(f, phi, k))
 			continue;
 		for (u = in + 1; u < f->blocks[pred].end; u++)
 			is_needed |= f->vals[u].a == v->a || f->vals[u].b == v->a;
@@ -36,6 +105,6 @@ void pass_step(struct ir_func *f)
 
 	for (v = 1; v < f->val_count; v++) {
 		if (f->vals[v].op == IR_PHI)
-			fold_step(f, &f->vals[v]);
+			fold_step(f, v);
 	}
 }

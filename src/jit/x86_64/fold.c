@@ -45,13 +45,59 @@ static void swap_operands(struct ir_val *v)
 	v->b = t;
 }
 
+/*
+ * The base of one more access when its halves are registers anyway: an address computed for two
+ * accesses costs as much as it saves.
+ */
+static bool is_shared(struct ir_func *f, u32 sum)
+{
+	const struct ir_val *s = &f->vals[sum];
+	const struct ir_block *b = &f->blocks[s->block];
+	u32 v, count = 0;
+
+	if (s->uses != 2 || !b->loop_depth || ir_is_const(f, s->b) ||
+		f->vals[s->a].op == IR_FRAME || f->vals[s->b].op == IR_FRAME)
+		return false;
+	for (v = sum + 1; v < b->end; v++) {
+		const struct ir_val *val = &f->vals[v];
+
+		count += is_memory(val) && val->op != IR_ATOMIC && val->a == sum && !val->b &&
+			val->c != sum;
+	}
+	return count == 2;
+}
+
+static void share(struct ir_func *f, u32 sum)
+{
+	const struct ir_val *s = &f->vals[sum];
+	u32 v, end = f->blocks[s->block].end;
+
+	for (v = sum + 1; v < end; v++) {
+		struct ir_val *val = &f->vals[v];
+
+		if (!is_memory(val) || val->a != sum)
+			continue;
+		val->a = s->a;
+		val->b = s->b;
+	}
+	f->vals[s->a].uses++;
+	f->vals[s->b].uses++;
+	drop(f, sum);
+}
+
 /* A sum used once, as a base: its halves become base and index. */
 static void fold_index(struct ir_func *f, struct ir_val *v)
 {
 	u32 add = v->a;
 	const struct ir_val *s = &f->vals[add];
 
-	if (v->b || s->op != IR_ADD || s->w != 64 || s->uses != 1 || s->block != v->block)
+	if (v->b || s->op != IR_ADD || s->w != 64 || s->block != v->block)
+		return;
+	if (is_shared(f, add)) {
+		share(f, add);
+		return;
+	}
+	if (s->uses != 1)
 		return;
 	if (ir_is_const(f, s->b) && ir_fits_s32(f->vals[s->b].imm)) {
 		if (!ir_fits_s32((u64)v->disp + f->vals[s->b].imm))
