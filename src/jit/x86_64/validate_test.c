@@ -251,7 +251,7 @@ static bool agree(const u8 *bytes)
 	if (!what)
 		return true;
 	for (i = 0; i < X86_DECODE_BYTES; i++)
-		sprintf(text + 3 * i, "%02x ", bytes[i]);
+		snprintf(text + 3 * i, sizeof(text) - 3 * i, "%02x ", bytes[i]);
 	return CHECK_MSG(false, "%s: %s", text, what);
 }
 
