@@ -338,8 +338,8 @@ static void build_tail_call(struct build *b, const struct insn_decoded *d)
 	const struct tail_table *table = NULL;
 
 	/* a limit, or a mask: that is for C to see to */
-	if (code->facts && code->facts[insn].map >= 0 && !code->uses_fuel &&
-		!code->masks_indices && (u32)code->facts[insn].map < code->map_count)
+	if (code->facts && code->facts[insn].map >= 0 && !code->uses_fuel && !code->masks_indices &&
+		(u32)code->facts[insn].map < code->map_count)
 		table = code->maps[code->facts[insn].map].tail;
 	if (!table) {
 		const u32 args[] = {f->run, b->zero, read_reg(b, 2), index};

@@ -64,9 +64,8 @@ static int array_init(struct map *map, bool is_new)
 {
 	map->values = map->region;
 	map->cpu_stride = cpu_stride(&map->params);
-	map->index_mask = map->params.caps & CAP_NEEDED_PERFMON
-		? UINT32_MAX
-		: (u32)slot_count(&map->params) - 1;
+	map->index_mask = map->params.caps & CAP_NEEDED_PERFMON ? UINT32_MAX
+								: (u32)slot_count(&map->params) - 1;
 	map->mmap_bytes = map->params.flags & BPF_F_MMAPABLE
 		? ALIGN_UP((u64)map->params.max_entries * map->elem_size, (u64)os_page_size())
 		: 0;

@@ -96,7 +96,8 @@ struct map {
 	u32 refs;      /* of descriptors, programs, pins, other maps; atomic */
 	u32 user_refs; /* of descriptors and pins; at zero a prog array is emptied; see syscall/ */
 	u32 elem_size; /* bytes of one value in the region, rounded up to 8 */
-	/* Arrays: what an index is masked with, for speculation's sake; all ones: it need not be. */
+	/* Arrays: what an index is masked with, for speculation's sake; all ones: it need not be.
+	 */
 	u32 index_mask;
 	u32 cpu_count; /* per-CPU kinds: CPUs laid out; else 1 */
 	int fd;	       /* memfd, owned */
