@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Encodings against two assemblers; jumps, calls and addresses near and far. */
+#include "jit/arm64/decode.h"
 #include "jit/arm64/emit.h"
 #include "test/tap.h"
 
@@ -70,6 +71,15 @@ static u32 assemble(u32 *words, u32 count)
 		pclose(f);
 	unlink(path);
 	return n;
+}
+
+TEST(images_may_contain_what_is_emitted)
+{
+	struct a64_insn insn;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		CHECK_MSG(a64_decode(rows[i].word, &insn), "\"%s\" has no form", rows[i].text);
 }
 
 TEST(another_assembler_agrees)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Each encoding, read back by an independent decoder: every register, every shape of address. */
+#include "jit/x86_64/decode.h"
 #include "jit/x86_64/emit.h"
 #include "test/tap.h"
 
@@ -51,11 +52,16 @@ static u32 wrong;
 
 static void expect(const char *want)
 {
+	u8 bytes[X86_DECODE_BYTES] = {0};
+	struct x86_insn insn;
 	char text[128];
 
 	read_back(text, sizeof(text));
 	if (strcmp(text, want) && wrong++ < 10)
 		CHECK_MSG(false, "\"%s\", wanted \"%s\"", text, want);
+	memcpy(bytes, buf.code, MIN(buf.len, sizeof(bytes)));
+	if ((!x86_decode(bytes, &insn) || insn.length != buf.len) && wrong++ < 10)
+		CHECK_MSG(false, "images may not contain \"%s\"", text);
 }
 
 #define EXPECT(emit, ...)                                                                          \
@@ -161,6 +167,100 @@ TEST(addresses_have_every_base_index_and_displacement)
 			}
 		}
 	}
+	CHECK_EQ(wrong, 0);
+}
+
+static const char *const names16[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w",
+	"r10w", "r11w", "r12w", "r13w", "r14w", "r15w"};
+static const char *const alu_names[] = {[X86_ADD] = "add",
+	[X86_OR] = "or",
+	[X86_AND] = "and",
+	[X86_SUB] = "sub",
+	[X86_XOR] = "xor",
+	[X86_CMP] = "cmp"};
+
+static const char *name_of(u8 w, u8 reg)
+{
+	return w == 8	  ? names8[reg]
+		: w == 16 ? names16[reg]
+		: w == 32 ? names32[reg]
+			  : names64[reg];
+}
+
+static void operations_at(u8 base, u8 reg)
+{
+	static const u8 ops[] = {X86_ADD, X86_OR, X86_AND, X86_SUB, X86_XOR, X86_CMP};
+	struct x86_mem m = {base, X86_R9, 2, 0x40};
+	char at[64];
+	u32 i;
+	u8 w;
+
+	address_text(m, at, sizeof(at));
+	for (w = 8; w <= 64; w *= 2) {
+		const char *name = name_of(w, reg);
+		const char *size = w == 8 ? "byte" : w == 16 ? "word" : w == 32 ? "dword" : "qword";
+
+		EXPECT(x86_store(&buf, w / 8, m, reg), "mov %s, %s", at, name);
+		EXPECT(x86_store_imm(&buf, w / 8, m, 0x12), "mov %s ptr %s, 0x%s", size, at, "12");
+		EXPECT(x86_xchg_mr(&buf, w / 8, m, reg), "xchg %s, %s", at, name);
+		for (i = 0; i < ARRAY_SIZE(ops); i++) {
+			enum x86_alu op = (enum x86_alu)ops[i];
+
+			EXPECT(x86_alu_mr(&buf, op, w, m, reg), "%s %s, %s", alu_names[op], at,
+				name);
+			EXPECT(x86_alu_rm(&buf, op, w, reg, m), "%s %s, %s", alu_names[op], name,
+				at);
+			EXPECT(x86_alu_mi(&buf, op, w, m, 0x12), "%s %s ptr %s, 0x12",
+				alu_names[op], size, at);
+			if (w > 8)
+				EXPECT(x86_alu_mi(&buf, op, w, m, 0x1234), "%s %s ptr %s, 0x1234",
+					alu_names[op], size, at);
+		}
+		if (w < 32)
+			continue;
+		EXPECT(x86_imul_rm(&buf, w, reg, m), "imul %s, %s", name, at);
+		EXPECT(x86_unary_m(&buf, X86_NEG, w, m), "neg %s", at);
+		EXPECT(x86_unary_m(&buf, X86_DIV, w, m), "div %s", at);
+		EXPECT(x86_movbe_load(&buf, w / 8, reg, m), "movbe %s, %s", name, at);
+		EXPECT(x86_lea(&buf, w, reg, m), "lea %s, %s", name, at);
+		EXPECT((x86_lock(&buf), x86_xadd_mr(&buf, w, m, reg)), "lock xadd %s, %s", at,
+			name);
+		EXPECT((x86_lock(&buf), x86_cmpxchg_mr(&buf, w, m, reg)), "lock cmpxchg %s, %s", at,
+			name);
+		EXPECT((x86_lock(&buf), x86_alu_mr(&buf, X86_XOR, w, m, reg)), "lock xor %s, %s",
+			at, name);
+		EXPECT((x86_lock(&buf), x86_alu_mi(&buf, X86_AND, w, m, 3)),
+			"lock and %s ptr %s, 0x03", size, at);
+	}
+	EXPECT(x86_load(&buf, 1, reg, m), "movzx %s, byte ptr %s", names32[reg], at);
+	EXPECT(x86_load(&buf, 2, reg, m), "movzx %s, word ptr %s", names32[reg], at);
+	EXPECT(x86_load_sx(&buf, 1, 64, reg, m), "movsx %s, byte ptr %s", names64[reg], at);
+	EXPECT(x86_load_sx(&buf, 2, 32, reg, m), "movsx %s, word ptr %s", names32[reg], at);
+	EXPECT(x86_load_sx(&buf, 4, 64, reg, m), "movsxd %s, dword ptr %s", names64[reg], at);
+}
+
+TEST(operations_on_memory_name_their_registers)
+{
+	u8 base, reg;
+
+	wrong = 0;
+	for (base = 0; base < 16; base++) {
+		for (reg = 0; reg < 16; reg++)
+			operations_at(base, reg);
+	}
+	EXPECT(x86_jump_mem(&buf, (struct x86_mem){X86_RAX, X86_NO_REG, 0, 8}), "jmp [rax+0x08]");
+	EXPECT(x86_call_reg(&buf, X86_RAX), "call rax");
+	EXPECT(x86_xchg_rr(&buf, X86_RCX, X86_R11), "xchg r11, rcx");
+	EXPECT(x86_shift_cl(&buf, X86_SAR, 64, X86_R10), "sar r10, cl");
+	EXPECT(x86_rol16(&buf, X86_R8, 8), "rol r8w, 0x08");
+	EXPECT(x86_zero(&buf, X86_R12), "xor r12d, r12d");
+	EXPECT(x86_bt_rr(&buf, 64, X86_R12, X86_RSI), "bt r12, rsi");
+	EXPECT(x86_cqo(&buf, 64), "cqo");
+	EXPECT(x86_cqo(&buf, 32), "cdq");
+	EXPECT(x86_lfence(&buf), "lfence");
+	EXPECT(x86_mfence(&buf), "mfence");
+	EXPECT(x86_trap(&buf), "ud2");
+	EXPECT(x86_endbr64(&buf), "endbr64");
 	CHECK_EQ(wrong, 0);
 }
 
