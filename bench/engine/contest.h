@@ -34,6 +34,7 @@ struct contest {
 	const struct code *code; /* what hachi's engines compile */
 	struct image *images[2]; /* JIT, interpreter */
 	struct run run;		 /* to begin each with */
+	bool has_tail_calls;	 /* which change the run: it begins anew each time */
 	struct packet *packets;
 	u32 packet_count;
 };

@@ -37,6 +37,12 @@ struct packet_ctx {
 				  (u64)(index) * sizeof(type))                                     \
 			: (type *)0)
 #define TIME_NS() native_time_ns()
+/* through a table, as tail calls are */
+#define DECLARE_STEP(name) int PASTE(NATIVE, name)(struct packet_ctx * ctx);
+BENCH_STEPS(DECLARE_STEP)
+#define STEP(name) PASTE(NATIVE, name),
+static int (*const volatile step_table[])(struct packet_ctx *) = {BENCH_STEPS(STEP)};
+#define GO_ON(ctx, step) return step_table[step](ctx)
 #else
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -57,6 +63,7 @@ BENCH_MAPS(DEFINE_MAP)
 #define AT(map, type, count, index)	((type *)bpf_map_lookup_elem(&map, &(u32){index}))
 #define AT_CPU(map, type, count, index) AT(map, type, count, index)
 #define TIME_NS()			bpf_ktime_get_ns()
+#define GO_ON(ctx, step)		bpf_tail_call(ctx, &steps, step)
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #endif
 
@@ -215,6 +222,39 @@ XDP_PROGRAM(balancer)
 	__builtin_memcpy(h.eth->src, h.eth->dst, 6);
 	__builtin_memcpy(h.eth->dst, backend->mac, 6);
 	return TX;
+}
+
+/* A filter in three programs, as agents that are put together from parts have it. */
+XDP_PROGRAM(chain)
+{
+	u8 *data = (u8 *)(long)ctx->data, *end = (u8 *)(long)ctx->data_end;
+	struct eth *eth = (struct eth *)data;
+
+	if ((u8 *)(eth + 1) > end || eth->type != SWAP16(ETH_IPV4))
+		return PASS;
+	GO_ON(ctx, CHAIN_IP);
+	return DROP;
+}
+
+XDP_PROGRAM(chain_ip)
+{
+	u8 *data = (u8 *)(long)ctx->data, *end = (u8 *)(long)ctx->data_end;
+	struct ipv4 *ip = (struct ipv4 *)(data + sizeof(struct eth));
+
+	if ((u8 *)(ip + 1) > end || ip->ttl < 2 || (ip->version_ihl & 15) != 5)
+		return DROP;
+	GO_ON(ctx, CHAIN_PORT);
+	return DROP;
+}
+
+XDP_PROGRAM(chain_port)
+{
+	u8 *data = (u8 *)(long)ctx->data, *end = (u8 *)(long)ctx->data_end;
+	struct headers h;
+
+	if (parse(data, end, &h))
+		return DROP;
+	return SWAP16(h.l4->dport) == CLOSED_PORT ? DROP : PASS;
 }
 
 INLINE u32 log2_u32(u32 v)

@@ -7,7 +7,9 @@
 #ifndef BENCH_ENGINE_WHOLE_H
 #define BENCH_ENGINE_WHOLE_H
 
-#define BENCH_WHOLE(X) X(firewall) X(balancer) X(histogram)
+#define BENCH_WHOLE(X) X(firewall) X(balancer) X(chain) X(histogram)
+/* What chain goes on with, by tail calls, in this order. */
+#define BENCH_STEPS(X) X(chain_ip) X(chain_port)
 
 /* name, kind, key, value, entries, flags */
 #define BENCH_MAPS(X)                                                                              \
@@ -20,7 +22,8 @@
 	X(ring, ARRAY, unsigned int, unsigned int, 65537, 0)                                       \
 	X(backends, ARRAY, unsigned int, struct backend, 256, 0)                                   \
 	X(starts, HASH, unsigned long long, unsigned long long, 1024, 0)                           \
-	X(slots, ARRAY, unsigned int, unsigned long long, 64, 0)
+	X(slots, ARRAY, unsigned int, unsigned long long, 64, 0)                                   \
+	X(steps, PROG_ARRAY, unsigned int, unsigned int, 4, 0)
 
 struct net_key {
 	unsigned int bits;
@@ -41,6 +44,8 @@ struct backend {
 	unsigned int addr;
 	unsigned char mac[8];
 };
+
+enum { CHAIN_IP, CHAIN_PORT };
 
 enum { RING_SIZE = 65537, BACKENDS = 256, EVENTS = 64 };
 
