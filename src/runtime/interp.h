@@ -80,6 +80,11 @@ u64 interp_run_fast(struct run *run, const struct interp_func *func, const u64 a
 u64 interp_run_checked(struct run *run, const struct interp_func *func, const u64 args[5]);
 void interp_fast_labels(struct interp_labels *ret_labels);
 
+/*
+ * interp_bytes.c: the program with wide loads instead of narrow ones, and which instructions
+ * nobody needs then; the caller frees both.
+ */
+int interp_join_bytes(const struct code *code, struct insn **ret_insns, u8 **ret_is_dropped);
 /* Decodes, resolves and links code into image->ops; labels are set by interp_fuse(). */
 int interp_translate(const struct code *code, struct interp_image *image);
 /* Sets the label of each operation, of a fused pair where two neighbours have one. */

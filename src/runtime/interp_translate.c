@@ -10,6 +10,7 @@
 struct translation {
 	const struct code *code;
 	struct interp_image *image;
+	const u8 *is_dropped;
 	u32 *op_of_insn; /* first operation of each instruction; insn_count is the end */
 	u32 op_count;
 };
@@ -28,6 +29,10 @@ static int place_ops(struct translation *t)
 
 	while (i < code->insn_count) {
 		t->op_of_insn[i] = t->op_count;
+		if (t->is_dropped[i]) {
+			i++;
+			continue;
+		}
 		t->op_count += 1 + (code->uses_fuel && is_back_edge(&code->insns[i]));
 		if (insn_is_ld_imm64(&code->insns[i])) {
 			if (i + 1 == code->insn_count)
@@ -162,6 +167,9 @@ static int translate_all(const struct translation *t)
 		struct interp_op *op = &image->ops[t->op_of_insn[i]];
 		int err;
 
+		slots = 1;
+		if (t->is_dropped[i])
+			continue;
 		if (code->uses_fuel && is_back_edge(&code->insns[i])) {
 			op->kind = INTERP_KIND_FUEL;
 			image->insn_of_op[op - image->ops] = i;
@@ -232,17 +240,25 @@ static int make_arrays(struct translation *t)
 
 int interp_translate(const struct code *code, struct interp_image *image)
 {
-	struct translation t = {.code = code, .image = image};
+	struct code joined = *code;
+	struct translation t = {.code = &joined, .image = image};
+	struct insn *insns;
+	u8 *is_dropped;
 	int err;
 
 	if (!code->insn_count)
 		return -EINVAL;
+	err = interp_join_bytes(code, &insns, &is_dropped);
+	if (err)
+		return err;
+	joined.insns = insns;
+	t.is_dropped = is_dropped;
 	t.op_of_insn = mem_calloc((size_t)code->insn_count + 1, sizeof(*t.op_of_insn));
-	if (!t.op_of_insn)
-		return -ENOMEM;
+	err = t.op_of_insn ? 0 : -ENOMEM;
 	image->arena_base = code->arena_base;
 	image->arena_user_base = code->arena_user_base;
-	err = place_ops(&t);
+	if (!err)
+		err = place_ops(&t);
 	if (!err)
 		err = make_arrays(&t);
 	if (!err)
@@ -250,5 +266,7 @@ int interp_translate(const struct code *code, struct interp_image *image)
 	if (!err)
 		err = translate_all(&t);
 	mem_free(t.op_of_insn);
+	mem_free(insns);
+	mem_free(is_dropped);
 	return err;
 }
