@@ -68,6 +68,9 @@ struct hachi_opts {
 	 */
 	bool judges_only;
 	uint32_t harden; /* enum hachi_harden */
+	/* Limits of every run that has none of its own (struct hachi_run_opts), of hooks, too. */
+	int64_t fuel;
+	uint64_t time_limit_ns;
 };
 
 HACHI_API int hachi_new(const struct hachi_opts *opts, struct hachi **ret_h); /* opts may be NULL */

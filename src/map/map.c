@@ -173,6 +173,7 @@ static int handle_new(
 	map->refs = 1;
 	map->fd = -1;
 	map->event_fd = -1;
+	map->index_mask = UINT32_MAX;
 	map->elem_size = ALIGN_UP(params->value_size, 8u);
 	map->cpu_count = map_is_per_cpu(map) ? os_cpu_count() : 1;
 	map->region_size = ALIGN_UP(size, (u64)page) + page;

@@ -14,7 +14,7 @@ static void *array_of_maps_lookup(struct map *map, const void *key, u32 cpu)
 
 	if (unlikely(index >= map->params.max_entries))
 		return NULL;
-	return __atomic_load_n(&map->objects[index], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&map->objects[index & map->index_mask], __ATOMIC_ACQUIRE);
 }
 
 /* kernel: fd_htab_map_alloc_check() */

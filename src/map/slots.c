@@ -55,7 +55,15 @@ int slots_region_size(const struct map_params *params, u64 *ret_size)
 
 int slots_init(struct map *map, bool is_new)
 {
-	return map_objects_new(map->params.max_entries, &map->objects);
+	u32 count = map->params.max_entries;
+
+	if (!(map->params.caps & CAP_NEEDED_PERFMON)) { /* as in array.c */
+		while (count & (count - 1))
+			count += count & -count;
+		if (count)
+			map->index_mask = count - 1;
+	}
+	return map_objects_new(count ? count : map->params.max_entries, &map->objects);
 }
 
 /* Swaps what is in the slot; the old object, or NULL. Errors are those of the lock. */

@@ -323,6 +323,8 @@ int prog_load(const struct prog_load_args *args, struct arena *arena, struct log
 	prog->attach_btf_id = args->in.attach_btf_id;
 	prog->custom_ctx = args->in.custom_ctx;
 	prog->guard = args->guard;
+	prog->fuel = args->fuel;
+	prog->time_limit_ns = args->time_limit_ns;
 	prog->owner = args->owner;
 	prog->services = args->services;
 	prog->custom_helper = args->custom_helper;

@@ -48,6 +48,8 @@ struct prog {
 	struct code code;
 	/* images compiled on demand for runs with a limit; owned, NULL until then */
 	struct image *limited_image;
+	s64 fuel;	   /* of a run without a limit of its own; 0 = any */
+	u64 time_limit_ns; /* the same */
 	bool guard;
 	const struct ctx_layout
 		*custom_ctx; /* of an embedder's type, outlives the program; or NULL */
@@ -64,7 +66,9 @@ struct prog_load_args {
 	const struct verify_world *world;
 	const struct engine *engine;
 	bool guard;
-	bool harden;	    /* blinded constants, retpolines */
+	bool harden; /* blinded constants, retpolines */
+	s64 fuel;
+	u64 time_limit_ns;
 	bool masks_indices; /* the loader must not see what speculation reads */
 	void *owner;
 	const struct run_services *services;

@@ -128,9 +128,24 @@ static int run_here(struct prog *prog, void *ctx, u32 ctx_size, const struct hac
 	return result_of(&run);
 }
 
+/* The limits of a run: its own, and for what it leaves open those that all runs have. */
+static const struct prog_run_limits *complete(const struct prog *prog,
+	const struct prog_run_limits *limits, struct prog_run_limits *storage)
+{
+	if (likely(!prog->fuel && !prog->time_limit_ns))
+		return limits;
+	*storage = limits ? *limits : (struct prog_run_limits){.fuel = -1};
+	if (storage->fuel < 0 && prog->fuel)
+		storage->fuel = prog->fuel;
+	if (!storage->deadline_ns && prog->time_limit_ns)
+		storage->deadline_ns = os_time_ns(OS_CLOCK_MONOTONIC) + prog->time_limit_ns;
+	return storage;
+}
+
 int prog_run_limited(struct prog *prog, void *ctx, u32 ctx_size, const struct hachi_world *world,
 	u64 cookie, const struct prog_run_limits *limits, u64 *ret_value)
 {
+	struct prog_run_limits storage;
 	struct hachi_world self;
 	int err;
 
@@ -142,6 +157,7 @@ int prog_run_limited(struct prog *prog, void *ctx, u32 ctx_size, const struct ha
 		world_init_self(&self);
 		world = &self;
 	}
+	limits = complete(prog, limits, &storage);
 	epoch_enter();
 	err = run_here(prog, ctx, ctx_size, world, cookie, limits, ret_value);
 	epoch_leave();

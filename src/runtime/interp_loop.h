@@ -23,6 +23,8 @@
 
 #if defined(__x86_64__)
 #define INTERP_SPECULATION_BARRIER() __builtin_ia32_lfence()
+#elif defined(__aarch64__)
+#define INTERP_SPECULATION_BARRIER() __asm__ volatile("dsb nsh\n\tisb" ::: "memory")
 #else
 #define INTERP_SPECULATION_BARRIER() __asm__ volatile("" ::: "memory")
 #endif

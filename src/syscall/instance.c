@@ -57,6 +57,8 @@ static int copy_opts(struct hachi *h, const struct hachi_opts *opts)
 	h->memory_limit = opts->memory_limit;
 	if (opts->harden > HACHI_HARDEN_ALL)
 		return -EINVAL;
+	h->fuel = MAX(opts->fuel, 0);
+	h->time_limit_ns = opts->time_limit_ns;
 	h->harden = opts->harden ? (enum hachi_harden)opts->harden : HACHI_HARDEN_UNPRIVILEGED;
 	h->btf_path = mem_strdup(opts->btf_path ? opts->btf_path : "/sys/kernel/btf/vmlinux");
 	return h->btf_path ? pin_table_init(&h->pins, opts->pin_dir) : -ENOMEM;

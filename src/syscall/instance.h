@@ -34,6 +34,8 @@ struct hachi {
 	bool guard;
 	bool judges_only; /* as in struct hachi_opts */
 	enum hachi_harden harden;
+	s64 fuel; /* of each run; 0 = any */
+	u64 time_limit_ns;
 	u64 memory_limit, memory_used; /* of map regions; atomic */
 	char *btf_path;		       /* owned; "" = none */
 

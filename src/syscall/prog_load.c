@@ -273,6 +273,8 @@ static int verify_and_build(struct load *l, struct prog **ret_prog)
 	l->args.world = &l->world.world;
 	l->args.engine = h->engine;
 	l->args.guard = h->guard;
+	l->args.fuel = h->fuel;
+	l->args.time_limit_ns = h->time_limit_ns;
 	l->args.masks_indices = !hachi_has_cap(h, CAP_NEEDED_PERFMON);
 	l->args.harden = h->harden == HACHI_HARDEN_ALL ||
 		(h->harden == HACHI_HARDEN_UNPRIVILEGED && !hachi_has_cap(h, CAP_NEEDED_BPF));

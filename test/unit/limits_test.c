@@ -113,6 +113,41 @@ TEST(fuel_and_limits_hold_across_tail_calls)
 	}
 }
 
+/* An instance's own limits hold for runs that have none, and yield to those that have. */
+TEST(an_instance_limits_all_runs)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(engines); i++) {
+		struct hachi_opts opts = {
+			.size = sizeof(opts), .engine = engines[i], .fuel = 1000000};
+		struct hachi_run_opts more = {.size = sizeof(more), .fuel = 100000000};
+		static const struct insn loop[] = {INSN_MOV64_IMM(0, 0), INSN_MAYGOTO(2),
+			INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_JA(-3), INSN_MOV64_IMM(0, 0),
+			INSN_EXIT()};
+		struct hachi_skb skb = {0};
+		struct hachi_prog *prog, *endless;
+		struct hachi *h;
+		u64 value;
+		long fd;
+
+		if (hachi_new(&opts, &h))
+			continue;
+		fd = load(h, loop, ARRAY_SIZE(loop));
+		REQUIRE(fd >= 0);
+		REQUIRE_EQ(hachi_prog_get(h, (int)fd, &prog), 0);
+		CHECK_EQ(hachi_prog_run(prog, &skb, sizeof(skb), NULL, &value), -ETIME);
+		CHECK_EQ(run(prog, &more), 0);
+		hachi_prog_put(prog);
+		hachi_free(h);
+		opts.fuel = 0;
+		opts.time_limit_ns = 10000000;
+		REQUIRE_EQ(hachi_new(&opts, &h), 0);
+		endless = load_endless(h);
+		CHECK_EQ(hachi_prog_run(endless, &skb, sizeof(skb), NULL, &value), -ETIME);
+		hachi_prog_put(endless);
+		hachi_free(h);
+	}
+}
+
 static int cancelled;
 
 static void cancel(int signal)
