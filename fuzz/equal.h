@@ -61,6 +61,7 @@ struct equal_case {
 	u32 flags;
 	struct gen_prog progs[EQUAL_SLOTS]; /* [1] is the program, [0] what it may call */
 	bool has_other;
+	bool is_limited; /* loaded with fewer capabilities */
 };
 
 struct equal_side {
@@ -100,6 +101,7 @@ static u64 equal_arguments(u32 id, const u64 r[5])
 		equal_note_bytes(&hash, r[2], map->params.value_size);
 		equal_note(&hash, r[3]);
 		FALLTHROUGH;
+	case BPF_FUNC_map_lookup_percpu_elem:
 	case BPF_FUNC_map_lookup_elem:
 	case BPF_FUNC_map_delete_elem:
 		equal_note(&hash, map->params.type << 8 | map->params.value_size);
@@ -143,6 +145,7 @@ static u64 equal_result(u32 id, u64 r1, u64 r2, u64 result)
 
 	switch (id) {
 	case BPF_FUNC_map_lookup_elem:
+	case BPF_FUNC_map_lookup_percpu_elem:
 		if (result)
 			equal_note_bytes(&hash, result, map->params.value_size);
 		return result ? hash : 0;
@@ -156,12 +159,13 @@ static u64 equal_result(u32 id, u64 r1, u64 r2, u64 result)
 
 static bool equal_may_be_inlined(u32 id)
 {
-	return id == BPF_FUNC_map_lookup_elem || id == BPF_FUNC_loop ||
-		id == BPF_FUNC_for_each_map_elem;
+	return id == BPF_FUNC_map_lookup_elem || id == BPF_FUNC_map_lookup_percpu_elem ||
+		id == BPF_FUNC_loop || id == BPF_FUNC_for_each_map_elem;
 }
 
 #define EQUAL_HELPERS(X)                                                                           \
 	X(map_lookup_elem)                                                                         \
+	X(map_lookup_percpu_elem)                                                                  \
 	X(map_update_elem)                                                                         \
 	X(map_delete_elem)                                                                         \
 	X(map_push_elem)                                                                           \
@@ -257,24 +261,26 @@ static void equal_fill(equal_bpf do_bpf, void *ctx, const int fds[GEN_MAP_COUNT]
 		u32 len, addr;
 	} prefixes[] = {{0, 0}, {8, 1}, {31, 2}, {32, 3}};
 	static u8 value[4096];
-	u64 state = 99, key;
+	u64 state = 99, key, wide[2];
 	u32 i, k;
 
 	for (i = 0; i < GEN_MAP_PROGS; i++) {
 		const struct gen_map_shape *s = &gen_map_shapes[i];
 		bool is_array =
 			s->type == BPF_MAP_TYPE_ARRAY || s->type == BPF_MAP_TYPE_PERCPU_ARRAY;
-		u32 count = is_array ? s->entries : s->entries / 2,
+		u32 count = is_array ? s->entries : MIN(s->entries / 2, 4u),
 		    size = ALIGN_UP(s->value_size, 8u);
 
 		for (key = 0; key < count; key++) {
 			/* per-CPU values: the same for every CPU */
 			for (k = 0; k < sizeof(value); k++)
 				value[k] = k < size ? (u8)gen_random(&state) : value[k - size];
+			wide[0] = key;
+			wide[1] = 0;
 			equal_element(do_bpf, ctx, BPF_MAP_UPDATE_ELEM, fds[i],
 				i == GEN_MAP_QUEUE	   ? NULL
 					: i == GEN_MAP_LPM ? (void *)&prefixes[key]
-							   : (void *)&key,
+							   : (void *)wide,
 				value);
 		}
 	}
@@ -392,12 +398,18 @@ static int equal_compile(struct equal_loaded *l, enum equal_variant v)
 	return err;
 }
 
-static int equal_load(struct equal_side *s, const struct gen_prog *p, struct equal_loaded *l)
+/* Limited: without CAP_PERFMON, so that accesses are masked and barriers put in. */
+static int equal_load(
+	struct equal_side *s, const struct gen_prog *p, bool is_limited, struct equal_loaded *l)
 {
 	int err;
 
 	memset(l, 0, sizeof(*l));
+	if (is_limited)
+		hachi_set_caps(s->h, HACHI_CAP_BPF | HACHI_CAP_NET_ADMIN);
 	l->fd = equal_load_attr(p, s->fds, s->btf_fd, s->func_types, equal_instance, s->h);
+	if (is_limited)
+		hachi_set_caps(s->h, HACHI_CAPS_ALL);
 	if (l->fd < 0)
 		return l->fd;
 	err = prog_from_fd(s->h, l->fd, &l->prog);
@@ -563,9 +575,9 @@ static int equal_try(
 
 	memset(ret, 0, sizeof(*ret));
 	if (c->has_other)
-		err = equal_load(s, &c->progs[0], &loaded[0]);
+		err = equal_load(s, &c->progs[0], c->is_limited, &loaded[0]);
 	if (!err)
-		err = equal_load(s, &c->progs[1], &loaded[1]);
+		err = equal_load(s, &c->progs[1], c->is_limited, &loaded[1]);
 	if (err)
 		goto out;
 	if (equal_compile_all(loaded, variants | 1, ret)) {
@@ -595,6 +607,7 @@ UNUSED static void equal_generate(u64 seed, u32 flags, struct equal_case *ret)
 {
 	ret->seed = seed;
 	ret->flags = flags;
+	ret->is_limited = seed % 9 == 4;
 	/* every fifth has a prog array with something in it */
 	ret->has_other = (flags & GEN_TAIL) && seed % 5 == 0;
 	gen_program(seed, ret->has_other ? flags : flags & ~(u32)GEN_TAIL, &ret->progs[1]);

@@ -410,17 +410,28 @@ static void put_call(struct gen *g)
 		put_imm64(g, i);
 }
 
-static void put_call_func(struct gen *g)
+/* With GEN_MAPS r5 points to 16 bytes, of the map value or of this frame. */
+static void put_call_of(struct gen *g, u32 func)
 {
 	u8 i;
 
 	if (g->is_func || g->call_count == ARRAY_SIZE(g->call_targets))
 		return;
-	g->call_funcs[g->call_count] = 1 + below(g, g->wanted_funcs);
+	if (g->flags & GEN_MAPS) {
+		put(g, INSN_MOV64_REG(5, chance(g, 50) ? 9 : 10));
+		if (g->p->insns[g->p->count - 1].src == 10)
+			put(g, INSN_ALU64_IMM(BPF_ADD, 5, MEM_OFF));
+	}
+	g->call_funcs[g->call_count] = func;
 	g->call_targets[g->call_count++] = g->p->count;
 	put(g, INSN_CALL_FUNC(0));
 	for (i = 1; i <= 5; i++)
 		put_imm64(g, i);
+}
+
+static void put_call_func(struct gen *g)
+{
+	put_call_of(g, 1 + below(g, g->wanted_funcs));
 }
 
 static void put_sequence(struct gen *g, u32 count);
@@ -544,6 +555,10 @@ static void begin(struct gen *g)
 		if (!g->is_func || i == 0 || i > 5)
 			put_imm64(g, (u8)i);
 	}
+	if ((g->flags & GEN_MAPS) && g->is_func) {
+		put_accesses(g, 5, 16, false);
+		put_imm64(g, 5);
+	}
 	for (i = 1; i <= STACK_SLOTS; i++)
 		put(g, INSN_STX_MEM(BPF_DW, 10, any_reg(g), (s16)(-8 * (s32)i)));
 	put(g, INSN_ST_MEM(BPF_DW, 10, MEM_OFF, edge_imm(g)));
@@ -573,15 +588,8 @@ static void generate(struct gen *g)
 		g->wanted_funcs = below(g, g->flags & GEN_SHORT ? 3 : GEN_MAX_CALLED);
 	begin(g);
 	/* every function is called, as verifiers want */
-	for (i = 0; i < g->wanted_funcs; i++) {
-		u8 r;
-
-		g->call_funcs[g->call_count] = i + 1;
-		g->call_targets[g->call_count++] = g->p->count;
-		put(g, INSN_CALL_FUNC(0));
-		for (r = 1; r <= 5; r++)
-			put_imm64(g, r);
-	}
+	for (i = 0; i < g->wanted_funcs; i++)
+		put_call_of(g, i + 1);
 	put_sequence(g, 1 + below(g, 1 + below(g, g->flags & GEN_SHORT ? 16 : 60)));
 	end(g);
 	g->is_func = true;

@@ -36,14 +36,17 @@ enum gen_flags {
 
 /* imm of a wide immediate that names a map, until gen_set_maps(). */
 enum gen_engine_map {
-	GEN_MAP_DATA,	/* array 4, GEN_VALUE_BYTES, 1: r9 */
-	GEN_MAP_ARRAY,	/* 4, 32, 4 */
-	GEN_MAP_HASH,	/* 4, 24, 6 */
-	GEN_MAP_HASH8,	/* 8, 8, 4 */
-	GEN_MAP_PERCPU, /* array 4, 16, 2 */
-	GEN_MAP_LPM,	/* 8, 8, 8 */
-	GEN_MAP_QUEUE,	/* 0, 8, 3 */
-	GEN_MAP_PROGS,	/* 4, 4, 3 */
+	GEN_MAP_DATA,	     /* array 4, GEN_VALUE_BYTES, 1: r9 */
+	GEN_MAP_ARRAY,	     /* 4, 32, 4 */
+	GEN_MAP_HASH,	     /* 4, 24, 6 */
+	GEN_MAP_HASH8,	     /* 8, 8, 4 */
+	GEN_MAP_HASH16,	     /* 16, 40, 5 */
+	GEN_MAP_LRU,	     /* 4, 8, 64: more room than keys */
+	GEN_MAP_PERCPU_HASH, /* 4, 16, 5 */
+	GEN_MAP_PERCPU,	     /* array 4, 16, 2 */
+	GEN_MAP_LPM,	     /* 8, 8, 8 */
+	GEN_MAP_QUEUE,	     /* 0, 8, 3 */
+	GEN_MAP_PROGS,	     /* 4, 4, 3 */
 	GEN_MAP_COUNT,
 };
 

@@ -5,9 +5,9 @@
  * that whatever follows may use them. The context stands in the frame at CTX_OFF.
  */
 enum {
-	KEY_OFF = -136,	  /* 8 bytes */
-	VALUE_OFF = -176, /* 32 bytes */
-	CTX_OFF = -184,
+	KEY_OFF = -144,	  /* 16 bytes */
+	VALUE_OFF = -184, /* 40 bytes */
+	CTX_OFF = -192,
 	PACKET_BYTES = 32, /* that a program looks at */
 };
 
@@ -16,6 +16,9 @@ const struct gen_map_shape gen_map_shapes[GEN_MAP_COUNT] = {
 	[GEN_MAP_ARRAY] = {BPF_MAP_TYPE_ARRAY, 4, 32, 4, 0},
 	[GEN_MAP_HASH] = {BPF_MAP_TYPE_HASH, 4, 24, 6, 0},
 	[GEN_MAP_HASH8] = {BPF_MAP_TYPE_HASH, 8, 8, 4, 0},
+	[GEN_MAP_HASH16] = {BPF_MAP_TYPE_HASH, 16, 40, 5, 0},
+	[GEN_MAP_LRU] = {BPF_MAP_TYPE_LRU_HASH, 4, 8, 64, 0},
+	[GEN_MAP_PERCPU_HASH] = {BPF_MAP_TYPE_PERCPU_HASH, 4, 16, 5, 0},
 	[GEN_MAP_PERCPU] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 16, 2, 0},
 	[GEN_MAP_LPM] = {BPF_MAP_TYPE_LPM_TRIE, 8, 8, 8, BPF_F_NO_PREALLOC},
 	[GEN_MAP_QUEUE] = {BPF_MAP_TYPE_QUEUE, 0, 8, 3, 0},
@@ -56,17 +59,19 @@ static void put_numbers(struct gen *g, u8 first, u8 last)
 		put_imm64(g, first);
 }
 
-/* A key that is there about as often as not; of 4 or 8 bytes. */
+/* A key that is there about as often as not; of 4, 8 or 16 bytes. */
 static void put_key(struct gen *g, u32 map)
 {
 	u8 reg = any_reg(g);
-	u32 limit = gen_map_shapes[map].entries + 2;
+	u32 limit = MIN(gen_map_shapes[map].entries + 2, 8u);
 
 	if (map == GEN_MAP_LPM) {
 		put(g, INSN_ST_MEM(BPF_W, 10, KEY_OFF, (s32)(chance(g, 50) ? 32 : below(g, 33))));
 		put(g, INSN_ST_MEM(BPF_W, 10, KEY_OFF + 4, (s32)(below(g, 4) << below(g, 31))));
 		return;
 	}
+	if (gen_map_shapes[map].key_size == 16)
+		put(g, INSN_ST_MEM(BPF_DW, 10, KEY_OFF + 8, chance(g, 80) ? 0 : -1));
 	if (chance(g, 50)) {
 		put(g, INSN_ST_MEM(BPF_DW, 10, KEY_OFF, (s32)below(g, limit)));
 		return;
@@ -87,7 +92,7 @@ static void put_accesses(struct gen *g, u8 base, u32 size, bool is_packet)
 
 	while (n--) {
 		s16 off = (s16)(8 * below(g, size / 8));
-		u8 reg = 1 + (u8)below(g, 7);
+		u8 reg = base == 5 ? 6 + (u8)below(g, 2) : 1 + (u8)below(g, 7);
 
 		if (!is_packet && chance(g, 20))
 			put(g,
@@ -95,6 +100,8 @@ static void put_accesses(struct gen *g, u8 base, u32 size, bool is_packet)
 					base, reg, off));
 		else if (chance(g, 50))
 			put(g, INSN_LDX_MEM(sizes[below(g, 4)], reg, base, off));
+		else if (base == 5) /* which must not become data itself */
+			put(g, INSN_STX_MEM(sizes[below(g, 4)], base, reg, off));
 		else
 			put_store(g, base, off);
 	}
@@ -104,11 +111,17 @@ static void put_accesses(struct gen *g, u8 base, u32 size, bool is_packet)
 static void put_lookup(struct gen *g)
 {
 	u32 map = keyed_map(g), jump;
+	bool is_percpu = map == GEN_MAP_PERCPU || map == GEN_MAP_PERCPU_HASH;
 
 	put_key(g, map);
 	put_map(g, 1, map);
 	put_frame(g, 2, KEY_OFF);
-	put(g, INSN_CALL(BPF_FUNC_map_lookup_elem));
+	if (is_percpu && chance(g, 30)) {
+		put(g, INSN_MOV64_IMM(3, chance(g, 80) ? 0 : 1000));
+		put(g, INSN_CALL(BPF_FUNC_map_lookup_percpu_elem));
+	} else {
+		put(g, INSN_CALL(BPF_FUNC_map_lookup_elem));
+	}
 	put_numbers(g, 1, 5);
 	jump = g->p->count;
 	put(g, INSN_JMP_IMM(BPF_JEQ, 0, 0, 0));
@@ -124,6 +137,23 @@ static void put_lookup(struct gen *g)
 		put_imm64(g, 0);
 	else /* whether it was there: only where r0 is a number on both ways */
 		put(g, INSN_MOV64_IMM(0, 7));
+}
+
+/* A constant key that an array has: nobody need ask whether the element is there. */
+static void put_certain_lookup(struct gen *g)
+{
+	u32 map = chance(g, 50) ? GEN_MAP_ARRAY : GEN_MAP_PERCPU;
+	const struct gen_map_shape *shape = &gen_map_shapes[map];
+
+	put(g, INSN_ST_MEM(BPF_W, 10, KEY_OFF, (s32)below(g, shape->entries)));
+	put_map(g, 1, map);
+	put_frame(g, 2, KEY_OFF);
+	put(g, INSN_CALL(BPF_FUNC_map_lookup_elem));
+	put_numbers(g, 1, 5);
+	put(g, INSN_MOV64_REG(SCRATCH_REG, 0));
+	put_imm64(g, 0);
+	put_accesses(g, SCRATCH_REG, shape->value_size, false);
+	put_imm64(g, SCRATCH_REG);
 }
 
 static void put_value(struct gen *g, u32 size)
@@ -150,7 +180,8 @@ static void put_map_update(struct gen *g)
 
 static void put_delete(struct gen *g)
 {
-	static const u8 maps[] = {GEN_MAP_HASH, GEN_MAP_HASH8, GEN_MAP_LPM};
+	static const u8 maps[] = {GEN_MAP_HASH, GEN_MAP_HASH8, GEN_MAP_HASH16, GEN_MAP_LRU,
+		GEN_MAP_PERCPU_HASH, GEN_MAP_LPM};
 	u32 map = maps[below(g, ARRAY_SIZE(maps))];
 
 	put_key(g, map);
@@ -289,8 +320,10 @@ static void put_maps(struct gen *g)
 {
 	u32 what = below(g, 100);
 
-	if (what < 35)
+	if (what < 29)
 		put_lookup(g);
+	else if (what < 35)
+		put_certain_lookup(g);
 	else if (what < 50)
 		put_map_update(g);
 	else if (what < 58)

@@ -225,14 +225,14 @@ static int in_kernel(void *ctx, int cmd, union bpf_attr *attr)
 /* Empties what equal_fill() does not overwrite. */
 static void empty_maps(equal_bpf do_bpf, void *ctx, const int fds[GEN_MAP_COUNT])
 {
-	u64 key, value;
+	u64 key[2], value;
 	u32 i;
 
 	for (i = GEN_MAP_HASH; i <= GEN_MAP_LPM; i++) {
-		union bpf_attr attr = {.map_fd = (u32)fds[i], .next_key = (u64)(uintptr_t)&key};
+		union bpf_attr attr = {.map_fd = (u32)fds[i], .next_key = (u64)(uintptr_t)key};
 
 		while (i != GEN_MAP_PERCPU && do_bpf(ctx, BPF_MAP_GET_NEXT_KEY, &attr) == 0)
-			equal_element(do_bpf, ctx, BPF_MAP_DELETE_ELEM, fds[i], &key, NULL);
+			equal_element(do_bpf, ctx, BPF_MAP_DELETE_ELEM, fds[i], key, NULL);
 	}
 	while (equal_element(do_bpf, ctx, BPF_MAP_LOOKUP_AND_DELETE_ELEM, fds[GEN_MAP_QUEUE], NULL,
 		       &value) == 0)
@@ -256,22 +256,23 @@ static void put_programs(equal_bpf do_bpf, void *ctx, int map, const int progs[E
 static u64 contents(equal_bpf do_bpf, void *ctx, const int fds[GEN_MAP_COUNT])
 {
 	static u8 value[8192];
-	u64 sum = 0, hash, key, next;
+	u64 sum = 0, hash, key[2], next[2];
 	u32 i;
 
 	for (i = 0; i < GEN_MAP_QUEUE; i++) {
-		union bpf_attr attr = {.map_fd = (u32)fds[i], .next_key = (u64)(uintptr_t)&next};
+		union bpf_attr attr = {.map_fd = (u32)fds[i], .next_key = (u64)(uintptr_t)next};
 
-		next = 0;
+		next[0] = next[1] = 0;
 		while (do_bpf(ctx, BPF_MAP_GET_NEXT_KEY, &attr) == 0) {
 			memset(value, 0, sizeof(value));
-			equal_element(do_bpf, ctx, BPF_MAP_LOOKUP_ELEM, fds[i], &next, value);
+			equal_element(do_bpf, ctx, BPF_MAP_LOOKUP_ELEM, fds[i], next, value);
 			hash = i;
-			equal_note(&hash, next);
+			equal_note(&hash, next[0]);
+			equal_note(&hash, next[1]);
 			equal_note_bytes(&hash, (u64)(uintptr_t)value, GEN_VALUE_BYTES);
 			sum += hash;
-			key = next;
-			attr.key = (u64)(uintptr_t)&key;
+			memcpy(key, next, sizeof(key));
+			attr.key = (u64)(uintptr_t)key;
 		}
 	}
 	hash = sum;
