@@ -166,9 +166,14 @@ static bool is_overwritten(
 			break;
 	}
 	for (v = b->first; v < b->end; v++) {
-		const struct ir_val *val = &f->vals[v];
+		const struct ir_val *val = &f->vals[v], *in;
 
-		if (val->op == IR_PHI && is_written(moves, count, &f->vals[f->args[val->args + k]]))
+		if (val->op != IR_PHI)
+			continue;
+		in = &f->vals[f->args[val->args + k]];
+		if (in->flags & IR_FOLDED) /* the sum is made on the way */
+			in = &f->vals[in->a];
+		if (is_written(moves, count, in))
 			return true;
 	}
 	return false;

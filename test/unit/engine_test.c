@@ -117,6 +117,20 @@ ENGINE_TEST(a_helper_gets_five_arguments)
 	CHECK_EQ(RUN(p, NULL), 54321);
 }
 
+/* The sum is made on the way out of the loop, from what the way back overwrites. */
+ENGINE_TEST(what_leaves_a_loop_is_not_what_goes_on)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(2, 1), INSN_MOV64_IMM(5, 0), INSN_MOV64_IMM(0, 99),
+		INSN_JMP_IMM(BPF_JEQ, 1, 0, 6),
+		/* the loop */
+		INSN_MOV64_REG(0, 2), INSN_ALU64_IMM(BPF_ADD, 0, 7), INSN_MOV64_REG(4, 2),
+		INSN_ALU64_IMM(BPF_MUL, 4, 5), INSN_MOV64_REG(2, 4),
+		INSN_JMP_IMM(BPF_JLE, 4, 1000, -6), INSN_EXIT()};
+
+	CHECK_EQ(RUN(p, (void *)p), 625 + 7);
+	CHECK_EQ(RUN(p, NULL), 99);
+}
+
 ENGINE_TEST(a_loop_sums_bytes_of_the_context)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MOV64_REG(2, 1),
