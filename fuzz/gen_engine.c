@@ -489,6 +489,66 @@ static void put_loop(struct gen *g)
 	g->depth--;
 }
 
+/* A counter in a register, as compilers have it; sometimes the loop is left before its end. */
+static void put_counted(struct gen *g)
+{
+	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_XOR, BPF_OR, BPF_AND, BPF_MUL, BPF_MOV};
+	u8 i = any_reg(g);
+	s32 from = (s32)below(g, 100), step = 1 + (s32)below(g, 9), turns = 1 + (s32)below(g, 6);
+	u32 start, left = 0, at, n = 1 + below(g, 5);
+	bool is_late = chance(g, 40);
+
+	put(g, INSN_MOV64_IMM(i, from));
+	if (chance(g, 40)) {
+		left = g->p->count;
+		put(g, random_jump(g));
+	}
+	start = g->p->count;
+	while (n--) {
+		u8 dst = any_reg(g), class = chance(g, 60) ? BPF_ALU64 : BPF_ALU;
+		u8 op = ops[below(g, ARRAY_SIZE(ops))];
+
+		if (dst == i)
+			dst = (u8)((i + 1) % 8);
+		if (!left && chance(g, 20)) {
+			left = g->p->count;
+			put(g, random_jump(g));
+		}
+		if (chance(g, 60))
+			put(g, INSN_RAW(class | op | BPF_X, dst, any_reg(g), 0, 0));
+		else
+			put(g, INSN_RAW(class | op | BPF_K, dst, 0, 0, (s32)below(g, 64)));
+	}
+	if (chance(g, 50)) { /* a sum that only matters after the loop, of what changes then */
+		u8 x = (u8)((i + 1 + below(g, 7)) % 8), out = (u8)((i + 1 + below(g, 7)) % 8);
+
+		put(g, INSN_MOV64_REG(out, x));
+		put(g, INSN_ALU64_IMM(BPF_ADD, out, (s32)below(g, 64)));
+		if (x != out) {
+			put(g, INSN_MOV64_REG(x, any_reg(g)));
+			put(g, INSN_ALU64_IMM(BPF_MUL, x, 5));
+		}
+	}
+	if (is_late) { /* looks at the old value */
+		at = g->p->count;
+		put(g,
+			INSN_JMP_IMM(chance(g, 50) ? BPF_JEQ : BPF_JGE, i,
+				from + step * (turns - 1), 2));
+		put(g, INSN_ALU64_IMM(BPF_ADD, i, step));
+		put(g, INSN_JA((s16)((s32)start - (s32)at - 3)));
+	} else {
+		put(g, INSN_ALU64_IMM(BPF_ADD, i, step));
+		at = g->p->count;
+		put(g,
+			INSN_JMP_IMM(chance(g, 50) ? BPF_JNE : BPF_JLT, i, from + step * turns,
+				(s16)((s32)start - (s32)at - 1)));
+	}
+	if (left)
+		g->p->insns[left].off = (s16)(g->p->count - left - 1);
+	if (chance(g, 50))
+		put_imm64(g, i);
+}
+
 static void put_anything(struct gen *g)
 {
 	u32 what = below(g, 100);
@@ -511,7 +571,7 @@ static void put_anything(struct gen *g)
 		put_atomic(g);
 	else if (what < 74)
 		put_rotate(g);
-	else if (what < 79)
+	else if (what < 76)
 		put_bytes(g);
 	else if (what < 79)
 		put_scattered(g);
@@ -528,7 +588,7 @@ static void put_anything(struct gen *g)
 	else if (what < 92)
 		put_if(g);
 	else if (what < 95)
-		put_loop(g);
+		chance(g, 60) ? put_loop(g) : put_counted(g);
 	else if (what < 98 && (g->flags & GEN_HELPERS))
 		put_call(g);
 	else if ((g->flags & GEN_FUNCS) && g->wanted_funcs)
