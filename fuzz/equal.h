@@ -624,18 +624,60 @@ UNUSED static u32 equal_variants(u64 seed)
 
 /* ---- showing ---------------------------------------------------------------------------- */
 
-static void equal_show_program(const struct gen_prog *p)
+static bool equal_is_nothing(const struct insn *insn)
+{
+	return !memcmp(insn, &INSN_JA(0), sizeof(*insn));
+}
+
+/* Without the instructions that making it small has replaced by nothing. */
+static void equal_compact(const struct gen_prog *p, struct gen_prog *ret)
+{
+	static u32 new_at[GEN_MAX_INSNS + 1];
+	u32 i, k;
+
+	*ret = *p;
+	for (i = 0, ret->count = 0; i < p->count; i++) {
+		bool is_wide = insn_is_ld_imm64(&p->insns[i]);
+
+		new_at[i] = ret->count;
+		if (equal_is_nothing(&p->insns[i]))
+			continue;
+		ret->insns[ret->count++] = p->insns[i];
+		if (is_wide)
+			ret->insns[ret->count++] = p->insns[++i];
+	}
+	new_at[i] = ret->count;
+	for (i = 0; i < p->count; i++) {
+		const struct insn *old = &p->insns[i];
+		struct insn *new = &ret->insns[new_at[i]];
+		bool is_far = insn_is_call_func(old) || old->op == (BPF_JMP32 | BPF_JA) ||
+			(insn_is_ld_imm64(old) && old->src == BPF_PSEUDO_FUNC);
+
+		k = i + 1 + (u32)(is_far ? old->imm : old->off);
+		if (equal_is_nothing(old) || k > p->count)
+			continue;
+		if (is_far)
+			new->imm = (s32)(new_at[k] - new_at[i] - 1);
+		else if (insn_is_jump(old))
+			new->off = (s16)(new_at[k] - new_at[i] - 1);
+		i += insn_is_ld_imm64(old);
+	}
+}
+
+static void equal_show_program(const struct gen_prog *original)
 {
 	struct disasm_opts opts = {
 		.is_lossless = true, .without_opcode = true, .imm_name = disasm_imm_pseudo};
+	static struct gen_prog compact;
+	const struct gen_prog *p = &compact;
 	struct strbuf text = {0};
 	u32 i, slots;
 
+	equal_compact(original, &compact);
 	for (i = 0; i < p->count; i += slots) {
 		strbuf_reset(&text);
 		slots = (u32)disasm_insn(&opts, &p->insns[i], p->count - i, &text);
-		if (memcmp(&p->insns[i], &INSN_JA(0), sizeof(struct insn)))
-			printf("# %4u: %s\n", i, strbuf_cstr(&text));
+		printf("# %4u: %s\n", i, strbuf_cstr(&text));
 	}
 	strbuf_release(&text);
 }

@@ -109,8 +109,15 @@ static void reduce(still_differs differs, struct equal_case *c)
 
 static void report(still_differs differs, struct equal_case *c)
 {
+	static struct equal_case limited;
+
+	limited = *c;
 	if (!in_child(differs, c))
 		tap_note("not the same every time");
+	/* then nothing that the frame held before can be what is left */
+	limited.is_limited = true;
+	if (in_child(differs, &limited))
+		c->is_limited = true;
 	reduce(differs, c);
 	tap_note("what is left of it:");
 	equal_show_program(&c->progs[1]);
