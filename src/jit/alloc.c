@@ -543,6 +543,8 @@ int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 us
 	f->live_count = al.live.count;
 	f->clobbered = ((al.result.used | al.clobbered | target->scratch) & ~target->callee_saved) |
 		1u << target->ret;
+	if (f->has_fuel)
+		f->clobbered = 0; /* run_refuel() keeps the function's own registers alone */
 	*ret_result = al.result;
 	return f->program->err;
 }

@@ -94,7 +94,16 @@ static int run_on(
 	struct code code = code_of(p);
 	struct run run = {.fuel = -1, .cpu = 77};
 	struct image *image;
-	int err = engine->compile(&code, NULL, &image);
+	int err;
+
+	/* every other program in the machine code that hardened ones and those with limits get */
+	if (engine != &engine_interp) {
+		code.blind = code.retpolines = seed % 4 == 1;
+		code.uses_fuel = seed % 4 == 3;
+		if (code.uses_fuel)
+			run_limit(&run, 1ll << 40, 0, NULL);
+	}
+	err = engine->compile(&code, NULL, &image);
 
 	if (err)
 		return err;

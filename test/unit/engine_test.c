@@ -265,6 +265,29 @@ ENGINE_TEST(registers_are_kept_while_a_limit_is_looked_at)
 	CHECK_EQ(run.fault, RUN_OUT_OF_FUEL);
 }
 
+/* The caller may count on registers that a function does not use. */
+ENGINE_TEST(a_limit_that_is_looked_at_in_a_function_leaves_its_callers_registers_alone)
+{
+	const struct insn p[] = {INSN_LDX_MEM(BPF_DW, 6, 1, 0), INSN_LDX_MEM(BPF_DW, 7, 1, 8),
+		INSN_LDX_MEM(BPF_DW, 8, 1, 16), INSN_LDX_MEM(BPF_DW, 9, 1, 24), INSN_CALL_FUNC(5),
+		INSN_ALU64_REG(BPF_ADD, 0, 6), INSN_ALU64_REG(BPF_ADD, 0, 7),
+		INSN_ALU64_REG(BPF_ADD, 0, 8), INSN_ALU64_REG(BPF_ADD, 0, 9), INSN_EXIT(),
+		/* function: */ INSN_MOV64_IMM(0, 0), INSN_ALU64_IMM(BPF_ADD, 0, 1),
+		INSN_JMP_IMM(BPF_JLT, 0, 5000, -2), INSN_EXIT()};
+	const struct code_subprog subs[] = {{.start = 0}, {.start = 10}};
+	struct code code = code_of(p, ARRAY_SIZE(p));
+	u64 values[] = {1000000, 20000000, 300000000, 4000000000};
+	struct run run = {.fuel = -1};
+	int cancel = 0;
+
+	code.subprogs = subs;
+	code.subprog_count = 2;
+	code.uses_fuel = true;
+	run_limit(&run, -1, 0, &cancel);
+	CHECK_EQ(run_code(&code, values, &run), 4321005000);
+	CHECK_EQ(run.fault, RUN_OK);
+}
+
 /* What verification puts before what must not be speculated. */
 TEST(jit_barriers_are_in_the_code)
 {

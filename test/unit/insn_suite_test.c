@@ -235,17 +235,32 @@ static struct program table_program(struct insn insn, u8 base, u8 counter)
 	return p;
 }
 
-static int run_engine(const struct engine *engine, const struct program *p)
+/* An engine, and what else it is asked for. */
+struct variant {
+	const char *name, *engine;
+	bool is_hardened, is_limited;
+};
+
+static int run_engine(const struct variant *v, const struct engine *engine, const struct program *p)
 {
 	struct code_map map = {.values = (u64)(uintptr_t)table};
 	struct code code = {
-		.insns = p->insns, .insn_count = p->count, .maps = &map, .map_count = 1};
+		.insns = p->insns,
+		.insn_count = p->count,
+		.maps = &map,
+		.map_count = 1,
+		.blind = v->is_hardened,
+		.retpolines = v->is_hardened,
+		.uses_fuel = v->is_limited,
+	};
 	struct run run = {.fuel = -1};
 	struct image *image;
 	int err = engine->compile(&code, NULL, &image);
 
 	if (err)
 		return err;
+	if (v->is_limited)
+		run_limit(&run, 1 << 30, 0, NULL);
 	run.image = image;
 	image->entry(NULL, &run);
 	engine->free(image);
@@ -351,20 +366,27 @@ static void compare(const struct insn *insn, const char *who)
 
 static void try_engines(struct insn insn, u8 base, u8 counter)
 {
-	static const char *const names[] = {"interp", "jit"};
+	static const struct variant variants[] = {
+		{"interp", "interp", false, false},
+		{"jit", "jit", false, false},
+		{"hardened jit", "jit", true, false},
+		{"limited jit", "jit", false, true},
+	};
 	struct program p = table_program(insn, base, counter);
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		const struct engine *engine = engine_by_name(names[i]);
+	for (i = 0; i < ARRAY_SIZE(variants); i++) {
+		const struct variant *v = &variants[i];
+		const struct engine *engine = engine_by_name(v->engine);
 		int err;
 
-		if (!engine)
+		/* limits change nothing within an instruction: some are enough */
+		if (!engine || (v->is_limited && insn.imm))
 			continue;
 		fill_table();
-		err = run_engine(engine, &p);
-		if (CHECK_MSG(err == 0, "%s: op %02x gives %d", names[i], insn.op, err))
-			compare(&insn, names[i]);
+		err = run_engine(v, engine, &p);
+		if (CHECK_MSG(err == 0, "%s: op %02x gives %d", v->name, insn.op, err))
+			compare(&insn, v->name);
 	}
 }
 
