@@ -406,7 +406,7 @@ static int build_call_func(struct build *b, const struct insn_decoded *d)
 
 static bool inline_helper(struct build *b, u32 id)
 {
-	u32 v = b->program->code->uses_fuel ? 0 : ir_inline_helper(b->f, id);
+	u32 v = ir_inline_helper(b->f, id);
 
 	if (!v)
 		return false;

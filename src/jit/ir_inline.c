@@ -29,7 +29,7 @@ const struct code_map *ir_inlined_map(const struct ir_program *p, const struct i
 	u32 at = (u32)(insn - p->insns);
 	const struct code_map *map = known_map(code, at, insn);
 
-	return map && map->elements && !code->uses_fuel ? map : NULL;
+	return map && map->elements ? map : NULL;
 }
 
 helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded *insn)
