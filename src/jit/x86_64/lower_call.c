@@ -67,18 +67,36 @@ void lower_packet(struct lower *l, u32 v)
 		lower_store_dst(l, v, X86_RAX);
 }
 
-/* rax = the image to go to, from the table of a known map; leaves for `out` when there is none. */
-static void find_target(struct lower *l, const struct tail_table *table, u32 out)
+/* Whether an index is known, and within the table: then it is part of the slot's address. */
+static bool is_known_slot(const struct lower *l, const struct tail_table *table, u32 index)
 {
+	return ir_is_const(l->f, index) && l->f->vals[index].imm < table->count &&
+		l->f->vals[index].imm < 1u << 20;
+}
+
+/*
+ * rax = the image to go to, from the table of a known map; leaves for `out` when there is none. The
+ * index is in edx when it is not known.
+ */
+static void find_target(struct lower *l, const struct tail_table *table, u32 index, u32 out)
+{
+	struct x86_mem slot = {X86_RCX, X86_RDX, 3, offsetof(struct tail_table, slots)};
+
 	x86_alu_mi(l->b, X86_CMP, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)),
 		INTERP_MAX_TAIL_CALLS);
 	x86_jump(l->b, X86_AE, out);
 	x86_mov_ri(l->b, X86_RCX, (u64)(uintptr_t)table);
-	x86_alu_rm(l->b, X86_CMP, 32, X86_RDX,
-		(struct x86_mem){X86_RCX, X86_NO_REG, 0, offsetof(struct tail_table, count)});
-	x86_jump(l->b, X86_AE, out);
-	x86_load(l->b, 8, X86_RAX,
-		(struct x86_mem){X86_RCX, X86_RDX, 3, offsetof(struct tail_table, slots)});
+	if (is_known_slot(l, table, index)) {
+		slot.index = X86_NO_REG;
+		slot.scale = 0;
+		slot.disp += 8 * (s32)l->f->vals[index].imm;
+	} else {
+		x86_alu_rm(l->b, X86_CMP, 32, X86_RDX,
+			(struct x86_mem){
+				X86_RCX, X86_NO_REG, 0, offsetof(struct tail_table, count)});
+		x86_jump(l->b, X86_AE, out);
+	}
+	x86_load(l->b, 8, X86_RAX, slot);
 	x86_test_rr(l->b, 64, X86_RAX, X86_RAX);
 	x86_jump(l->b, X86_E, out);
 	x86_alu_mi(l->b, X86_ADD, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)),
@@ -90,11 +108,12 @@ void lower_tail_call(struct lower *l, u32 v)
 	static const u8 regs[] = {X86_RDI, X86_RSI, X86_RDX};
 	const struct ir_val *val = &l->f->vals[v];
 	const struct x86_mem entry = {X86_RAX, X86_NO_REG, 0, offsetof(struct image, entry)};
+	const struct tail_table *table = (const struct tail_table *)(uintptr_t)val->imm;
+	u32 out = x86_new_label(l->b), index = l->f->args[val->args + 2], i, n = 0;
 	struct move moves[4];
-	u32 out = x86_new_label(l->b), i, n = 0;
 
 	for (i = 0; i < 3; i++) {
-		if (!l->f->args[val->args + i])
+		if (!l->f->args[val->args + i] || (i == 2 && is_known_slot(l, table, index)))
 			continue;
 		move_from(l->f, l->f->args[val->args + i], &moves[n]);
 		moves[n].dst_kind = PLACE_REG;
@@ -110,7 +129,7 @@ void lower_tail_call(struct lower *l, u32 v)
 		x86_test_rr(l->b, 64, X86_RAX, X86_RAX);
 		x86_jump(l->b, X86_E, out);
 	} else {
-		find_target(l, (const struct tail_table *)(uintptr_t)val->imm, out);
+		find_target(l, table, index, out);
 	}
 	x86_store(l->b, 8, run_field(X86_RSI, offsetof(struct run, image)), X86_RAX);
 	frame_leave(l);
