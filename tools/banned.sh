@@ -21,6 +21,10 @@ core=$(for d in base isa cbpf btf domain spec verify map runtime jit helper prog
 done)
 printing=$(echo "$core" | grep -v '^src/base/bug.c$')
 allocating=$(echo "$core" | grep -v '^src/base/alloc.c$')
+mapping=$(echo "$core" | grep -v '^src/base/exec_mem\.[ch]$')
+# shellcheck disable=SC2086
+refuse '\bPROT_EXEC\b|\bmprotect\(' 'base/exec_mem.c alone makes memory executable' \
+	$mapping
 # shellcheck disable=SC2086
 refuse '\b(printf|fprintf|puts|perror|exit|abort)\(' 'the core never prints and never exits' \
 	$printing
