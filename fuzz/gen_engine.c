@@ -476,7 +476,7 @@ static void put_loop(struct gen *g)
 	s16 counter = (s16)(COUNTER_OFF - 8 * (s32)g->depth);
 	u32 start;
 
-	if (g->depth == 3)
+	if (g->depth == 3 || (g->flags & GEN_STRAIGHT))
 		return;
 	g->depth++;
 	put(g, INSN_ST_MEM(BPF_DW, 10, counter, (s32)(1 + below(g, 4))));
@@ -498,6 +498,8 @@ static void put_counted(struct gen *g)
 	u32 start, left = 0, at, n = 1 + below(g, 5);
 	bool is_late = chance(g, 40);
 
+	if (g->flags & GEN_STRAIGHT)
+		return;
 	put(g, INSN_MOV64_IMM(i, from));
 	if (chance(g, 40)) {
 		left = g->p->count;

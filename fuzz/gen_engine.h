@@ -32,6 +32,7 @@ enum gen_flags {
 	GEN_MAPS = 16,	 /* may use the maps below, real helpers, the packet; a SCHED_CLS program */
 	GEN_TAIL = 32,	 /* may call programs of GEN_MAP_PROGS */
 	GEN_SHORT = 64,	 /* a third as long */
+	GEN_STRAIGHT = 128, /* no loops */
 };
 
 /* imm of a wide immediate that names a map, until gen_set_maps(). */
