@@ -69,7 +69,9 @@ static void update(struct lower *l, const struct ir_val *val, struct x86_mem m)
 	u8 w = (u8)(8 * val->size);
 	s32 imm;
 
-	if (!lower_small_const(l, val->c, w == 64 ? 64 : 32, &imm))
+	if (l->f->vals[val->c].op == IR_UNDEF)
+		x86_alu_mi(l->b, x86_alu_of((u8)val->imm), w, m, 0);
+	else if (!lower_small_const(l, val->c, w == 64 ? 64 : 32, &imm))
 		x86_alu_mr(
 			l->b, x86_alu_of((u8)val->imm), w, m, lower_src(l, val->c, LOWER_SCRATCH2));
 	else
