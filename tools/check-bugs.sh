@@ -31,7 +31,7 @@ run() { # machine bug test
 	arm64) program=(qemu-aarch64 build/arm64/bugs/static/test/unit/"$3"_test) ;;
 	esac
 	[ "$3" = engine_equal ] && program+=(interpreter)
-	HACHI_JIT_BUG=$2 HACHI_EQUAL_FIRST=1 timeout 100 "${program[@]}" 2>&1
+	HACHI_JIT_BUG=$2 HACHI_EQUAL_FIRST=1 timeout 400 "${program[@]}" 2>&1
 }
 
 # "engine_equal (program 3), insn_suite": who finds that bug.
