@@ -217,6 +217,11 @@ static struct program table_program(struct insn insn, u8 base, u8 counter)
 		put(&p, INSN_STX_MEM(BPF_DW, base, 10, 8));
 	else if (reads_src(&insn))
 		put(&p, INSN_LDX_MEM(BPF_DW, src, base, 8));
+	if ((dst + src + pressure) % 2) { /* so that somebody needs all 64 bits of them */
+		put(&p, INSN_STX_MEM(BPF_DW, base, dst, dst == src && reads_src(&insn) ? 8 : 0));
+		if (reads_src(&insn))
+			put(&p, INSN_STX_MEM(BPF_DW, base, src, 8));
+	}
 	if (is_jump(&insn)) {
 		put(&p, INSN_MOV64_IMM(out, 1));
 		insn.off = 1;

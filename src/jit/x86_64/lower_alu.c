@@ -301,6 +301,8 @@ void lower_divide(struct lower *l, u32 v)
 	lower_load_into(l, X86_RAX, val->a, JIT_BUG(MOD32_BY_ZERO) ? 64 : val->w);
 	divide(l, val, by);
 	lower_store_dst(l, v, is_mod ? X86_RDX : X86_RAX);
+	if (JIT_BUG(MOD32_BY_ZERO) && is_mod)
+		x86_mov_rr(l->b, 64, lower_dst(l, v), X86_RDX);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
