@@ -54,8 +54,9 @@ struct state *explore_push(
 	}
 	p->state->speculative |= speculative;
 	if (env->pending_count > PENDING_LIMIT) {
-		*ret_err = verify_refuse(env, REASON_TOO_MANY_BRANCHES,
+		verify_refuse(env, REASON_TOO_MANY_BRANCHES,
 			"The sequence of %d jumps is too complex.\n", env->pending_count);
+		*ret_err = -EFAULT; /* what Linux makes of it at a jump */
 		return NULL;
 	}
 	if (p->state->parent)
