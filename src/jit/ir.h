@@ -315,6 +315,9 @@ helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded
 /* The result of a helper that only reads what the run knows; 0 = it must be called. */
 u32 ir_inline_helper(struct ir_func *f, u32 id);
 
+/* ir_branch.c: the branch at the end of a block that is being built. */
+void ir_fold_branch(struct ir_func *f, u32 block);
+
 /* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
 int ir_find_blocks(struct ir_func *f);
 void ir_live_vars(struct ir_func *f);

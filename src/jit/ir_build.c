@@ -558,108 +558,6 @@ static void count_fuel(struct build *b, u32 block)
 	}
 }
 
-static bool holds(enum ir_cond cond, u8 w, u64 a, u64 b)
-{
-	s64 sa = w == 64 ? (s64)a : (s32)a, sb = w == 64 ? (s64)b : (s32)b;
-
-	if (w == 32) {
-		a = (u32)a;
-		b = (u32)b;
-	}
-	switch (cond) {
-	case IR_EQ: return a == b;
-	case IR_NE: return a != b;
-	case IR_ULT: return a < b;
-	case IR_UGE: return a >= b;
-	case IR_ULE: return a <= b;
-	case IR_UGT: return a > b;
-	case IR_SLT: return sa < sb;
-	case IR_SGE: return sa >= sb;
-	case IR_SLE: return sa <= sb;
-	case IR_SGT: return sa > sb;
-	case IR_CLEAR: return !(a & b);
-	case IR_SET: return a & b;
-	}
-	return false;
-}
-
-/*
- * A way that is never taken; what only it led to is not built at all. An edge back to a block that
- * is built stays: fill_phis() knows that nobody comes along it.
- */
-static void drop_edge(struct ir_func *f, u32 from, u32 to)
-{
-	struct ir_block *b = &f->blocks[to];
-	u32 k;
-
-	if (b->is_built)
-		return;
-	for (k = 0; f->preds[b->preds + k] != from; k++)
-		;
-	for (; k + 1 < b->pred_count; k++)
-		f->preds[b->preds + k] = f->preds[b->preds + k + 1];
-	b->pred_count--;
-	if (b->pred_count)
-		return;
-	b->is_reachable = false;
-	while (b->succ_count)
-		drop_edge(f, to, b->succ[--b->succ_count]);
-}
-
-static bool is_null_test(const struct ir_func *f, const struct ir_block *blk)
-{
-	return (blk->cond == IR_EQ || blk->cond == IR_NE) && blk->w == 64 &&
-		ir_is_const(f, blk->b) && f->vals[blk->b].imm == 0;
-}
-
-/*
- * Whether what a lookup in an array gave is NULL: that is whether the key was beyond the end, and
- * where it was not, the address is known.
- */
-static void look_through(struct ir_func *f, struct ir_block *blk)
-{
-	u32 sel = blk->a;
-	const struct ir_val *v = &f->vals[sel];
-	bool is_eq = blk->cond == IR_EQ;
-
-	if (v->op != IR_SELECT || !is_null_test(f, blk) || !(f->vals[v->c].flags & IR_NONNULL) ||
-		!ir_is_const(f, f->args[v->args]) || f->vals[f->args[v->args]].imm != 0)
-		return;
-	blk->refined = blk->succ[is_eq];
-	blk->refined_from = sel;
-	blk->refined_to = v->c;
-	blk->cond = is_eq ? IR_COND_NOT(v->cond) : v->cond;
-	blk->w = v->w;
-	blk->a = v->a;
-	blk->b = v->b;
-}
-
-/* A branch on constants goes one way. */
-static void fold_branch(struct ir_func *f, u32 block)
-{
-	struct ir_block *blk = &f->blocks[block];
-	u32 taken, other;
-	bool is_true;
-
-	look_through(f, blk);
-	if (ir_is_const(f, blk->a) && ir_is_const(f, blk->b))
-		is_true = holds(
-			(enum ir_cond)blk->cond, blk->w, f->vals[blk->a].imm, f->vals[blk->b].imm);
-	else if ((f->vals[blk->a].flags & IR_NONNULL) && is_null_test(f, blk))
-		is_true = blk->cond == IR_NE;
-	else
-		return;
-	taken = blk->succ[!is_true];
-	other = blk->succ[is_true];
-	if (other <= block)
-		return;
-	drop_edge(f, block, other);
-	blk->term = IR_TERM_JUMP;
-	blk->succ[0] = taken;
-	blk->succ_count = 1;
-	blk->a = blk->b = 0;
-}
-
 static void end_block(struct build *b, u32 block, const struct insn_decoded *last)
 {
 	struct ir_func *f = b->f;
@@ -678,7 +576,7 @@ static void end_block(struct build *b, u32 block, const struct insn_decoded *las
 			blk->a = ir_low32(f, blk->a);
 			blk->b = ir_low32(f, blk->b);
 		}
-		fold_branch(f, block);
+		ir_fold_branch(f, block);
 	}
 	v = ir_new(f, IR_END, blk->a, blk->b);
 	f->vals[v].flags |= IR_EFFECT;
