@@ -55,6 +55,44 @@ struct op_range {
 
 static struct op_range op_ranges[256];
 
+/* The fixed fields of each row, in an instruction's own bytes: one comparison tells. */
+static struct row_bits {
+	u64 mask, value;
+} row_bits[INSN_KIND_COUNT];
+
+static bool is_fixed(struct insn_field field)
+{
+	return field.use == INSN_FIELD_EQ;
+}
+
+static u64 bits_of(const struct insn *insn)
+{
+	u64 bits;
+
+	memcpy(&bits, insn, sizeof(bits));
+	return bits;
+}
+
+static struct row_bits find_row_bits(const struct insn_desc *desc)
+{
+	struct insn mask = {
+		.op = 0xff,
+		.dst = is_fixed(desc->dst) ? 0xf : 0,
+		.src = is_fixed(desc->src) ? 0xf : 0,
+		.off = is_fixed(desc->off) ? -1 : 0,
+		.imm = is_fixed(desc->imm) ? -1 : 0,
+	};
+	struct insn value = {
+		.op = desc->op,
+		.dst = is_fixed(desc->dst) ? (u8)(desc->dst.value & 0xf) : 0,
+		.src = is_fixed(desc->src) ? (u8)(desc->src.value & 0xf) : 0,
+		.off = is_fixed(desc->off) ? (s16)desc->off.value : 0,
+		.imm = is_fixed(desc->imm) ? desc->imm.value : 0,
+	};
+
+	return (struct row_bits){bits_of(&mask), bits_of(&value)};
+}
+
 __attribute__((constructor)) static void op_ranges_init(void)
 {
 	for (int op = 0; op < 256; op++)
@@ -64,25 +102,13 @@ __attribute__((constructor)) static void op_ranges_init(void)
 
 		range->first = MIN(range->first, kind);
 		range->last = kind;
+		row_bits[kind] = find_row_bits(&insn_descs[kind]);
 	}
 }
 
-static bool field_fits(struct insn_field field, s32 value)
+static bool row_fits(u16 kind, const struct insn *insn)
 {
-	switch ((enum insn_field_use)field.use) {
-	case INSN_FIELD_EQ: return value == field.value;
-	case INSN_FIELD_REG:
-	case INSN_FIELD_ANY:
-	case INSN_FIELD_UNCHECKED: return true;
-	}
-	return false;
-}
-
-static bool row_fits(const struct insn_desc *desc, const struct insn *insn)
-{
-	return desc->op == insn->op && field_fits(desc->dst, insn->dst) &&
-		field_fits(desc->src, insn->src) && field_fits(desc->off, insn->off) &&
-		field_fits(desc->imm, insn->imm);
+	return !((bits_of(insn) ^ row_bits[kind].value) & row_bits[kind].mask);
 }
 
 static const struct insn_desc *find_row(const struct insn *insn, bool is_any)
@@ -92,7 +118,7 @@ static const struct insn_desc *find_row(const struct insn *insn, bool is_any)
 	for (u16 kind = range.first; kind < INSN_KIND_COUNT && kind <= range.last; kind++) {
 		const struct insn_desc *desc = &insn_descs[kind];
 
-		if ((is_any || desc->scope == INSN_SCOPE_UAPI) && row_fits(desc, insn))
+		if (row_fits(kind, insn) && (is_any || desc->scope == INSN_SCOPE_UAPI))
 			return desc;
 	}
 	return NULL;
