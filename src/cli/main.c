@@ -70,6 +70,7 @@ static void verb_to_front(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	static char name[32];
 	const struct cli_verb *verb;
 
 	if (argc < 2) {
@@ -88,5 +89,9 @@ int main(int argc, char **argv)
 	}
 	verb_to_front(argc, argv);
 	verb = find_verb(argv[1]);
+	if (verb) { /* what getopt() begins its errors with */
+		snprintf(name, sizeof(name), "hachi %s", verb->name);
+		argv[1] = name;
+	}
 	return verb ? verb->run(argc - 1, argv + 1) : EXIT_TROUBLE;
 }

@@ -285,7 +285,7 @@ int words_options(struct words *w, const char *help, int *argc, char ***ret_argv
 			break;
 		case 'h': fputs(help, stdout); return 1;
 		case '?':
-			fprintf(stderr, "`hachi %s --help` lists the options.\n", argv[0]);
+			fprintf(stderr, "`%s --help` lists the options.\n", argv[0]);
 			return EXIT_WORDS + 1;
 		default:
 			if (cli_instance_option(&w->instance, option, optarg))
