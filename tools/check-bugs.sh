@@ -31,7 +31,8 @@ run() { # machine bug test
 	arm64) program=(qemu-aarch64 build/arm64/bugs/static/test/unit/"$3"_test) ;;
 	esac
 	[ "$3" = engine_equal ] && program+=(interpreter)
-	HACHI_JIT_BUG=$2 HACHI_EQUAL_FIRST=1 timeout 400 "${program[@]}" 2>&1
+	# Under qemu there is no bpf(2): what is skipped for that finds nothing.
+	HACHI_CI='' HACHI_JIT_BUG=$2 HACHI_EQUAL_FIRST=1 timeout 400 "${program[@]}" 2>&1
 }
 
 # "engine_equal (program 3), insn_suite": who finds that bug.
