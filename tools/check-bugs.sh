@@ -92,5 +92,5 @@ if [ -n "$has_arm" ]; then
 elif [ -n "${HACHI_CI:-}" ]; then
 	result 0 "arm64: qemu-aarch64 or its compiler is missing"
 fi
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]
