@@ -176,7 +176,8 @@ static bool is_two_address(u8 op)
 	case IR_ROL:
 	case IR_NEG:
 	case IR_ZEXT:
-	case IR_BSWAP: return true;
+	case IR_BSWAP:
+	case IR_LOG2: return true;
 	default: return false;
 	}
 }

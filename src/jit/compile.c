@@ -67,6 +67,15 @@ static int install(const struct jit_target *t, struct ir_program *p, void *buf, 
 	return 0;
 }
 
+static int build(const struct jit_target *t, const struct code *code, const struct image *image,
+	struct ir_program *ret_program)
+{
+	int err = ir_build(code, image, ret_program);
+
+	ret_program->has_count = t->has_count && t->has_count();
+	return err;
+}
+
 static int compile_once(const struct jit_target *t, const struct code *code, bool is_last_try,
 	struct log *log, struct image **ret_image)
 {
@@ -78,7 +87,7 @@ static int compile_once(const struct jit_target *t, const struct code *code, boo
 	if (!ji)
 		return -ENOMEM;
 	ji->image.engine = t->engine;
-	err = ir_build(code, &ji->image, &program);
+	err = build(t, code, &ji->image, &program);
 	if (!err)
 		buf = t->begin(&program);
 	if (!err && !buf)
@@ -203,7 +212,7 @@ int jit_dump(
 	if (!maps)
 		return -ENOMEM;
 	hide_addresses(&hidden, maps);
-	err = ir_build(&hidden, NULL, &program);
+	err = build(t, &hidden, NULL, &program);
 	for (i = 0; i < program.func_count && !err; i++)
 		err = dump_func(t, &program.funcs[program.callees_first[i]], stage, text);
 	if (!err)

@@ -19,6 +19,7 @@ struct jit_pass {
 struct jit_target {
 	const struct engine *engine;
 	const struct jit_pass *passes; /* in order */
+	bool (*has_count)(void);       /* whether there is IR_COUNT; NULL = no */
 	/* Where the machine code of all functions is collected, in the program's arena, or NULL. */
 	void *(*begin)(struct ir_program *p);
 	int (*allocate)(struct ir_func *f, struct alloc_result *ret_result);

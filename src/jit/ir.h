@@ -57,6 +57,8 @@ enum ir_op {
 	IR_ZEXT,   /* low size bytes of a */
 	IR_SEXT,   /* low size bytes of a, sign-extended to w bits */
 	IR_BSWAP,  /* low size bytes of a, swapped */
+	IR_LOG2,   /* which is the highest bit set in a; 0 when none is */
+	IR_COUNT,  /* how many bits are set in a */
 	IR_LEA,	   /* a + (b << scale) + disp */
 	IR_SELECT, /* if a cond b (w bits): c, else args[0] */
 	IR_LOAD,   /* size bytes at a + (b << scale) + disp */
@@ -199,6 +201,7 @@ struct ir_func {
 	/* who is live at the starts of blocks (alloc.c) */
 	u64 *live_in;
 	u32 *live_values, live_count, live_words;
+	u32 select_count; /* made by pass_select() */
 	bool has_calls, has_fuel, has_may_goto, has_tail_call, is_visited;
 	bool is_address_taken;
 	bool has_entry_block; /* block 0 holds no instruction: block 1 is a loop */
@@ -224,6 +227,7 @@ struct ir_program {
 	s32 exception_cb;   /* function, or -1 */
 	bool checks_faults; /* calls may end the run */
 	bool needs_run;	    /* some instruction needs the run, so all functions pass it on */
+	bool has_count;	    /* the machine has IR_COUNT */
 	int err;
 };
 
@@ -332,6 +336,7 @@ void ir_release(struct ir_program *program);
 /* Passes; each over one function. */
 void pass_phi(struct ir_func *f);
 void pass_bits(struct ir_func *f);
+void pass_idioms(struct ir_func *f);
 void pass_select(struct ir_func *f);
 void pass_dce(struct ir_func *f);
 void pass_narrow(struct ir_func *f);

@@ -82,6 +82,7 @@ static void make_selects(struct ir_func *f, u32 block, u32 join, u32 taken, u32 
 		val->c = yes;
 		val->arg_count = 1;
 		f->args[val->args] = no;
+		f->select_count++;
 	}
 	f->preds[j->preds] = other;
 	j->pred_count = 1;

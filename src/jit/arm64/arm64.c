@@ -39,6 +39,7 @@ static const struct jit_pass passes[] = {
 	{"phi", pass_phi},
 	{"select", pass_select},
 	{"bits", pass_bits},
+	{"idioms", pass_idioms},
 	{"dce", pass_dce},
 	{"addresses", arm64_fold_addresses},
 	{"narrow", pass_narrow},

@@ -241,6 +241,11 @@ void a64_rev(struct a64_buf *b, u8 w, u8 d, u8 n)
 	put_dnm(b, w == 64 ? 0xdac00c00 : 0x5ac00800, d, n, 0);
 }
 
+void a64_clz(struct a64_buf *b, u8 w, u8 d, u8 n)
+{
+	put_dnm(b, sf(w) | 0x5ac01000, d, n, 0);
+}
+
 void a64_rev16(struct a64_buf *b, u8 w, u8 d, u8 n)
 {
 	put_dnm(b, sf(w) | 0x5ac00400, d, n, 0);

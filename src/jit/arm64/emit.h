@@ -168,6 +168,7 @@ void a64_bitfield(struct a64_buf *b, bool is_signed, u8 w, u8 d, u8 n, u8 immr, 
 void a64_shift_imm(struct a64_buf *b, enum a64_shift shift, u8 w, u8 d, u8 n, u8 count);
 void a64_extend(struct a64_buf *b, bool is_signed, u8 size, u8 w, u8 d, u8 n);
 void a64_rev(struct a64_buf *b, u8 w, u8 d, u8 n);
+void a64_clz(struct a64_buf *b, u8 w, u8 d, u8 n);
 void a64_rev16(struct a64_buf *b, u8 w, u8 d, u8 n);
 void a64_select(struct a64_buf *b, enum a64_select op, u8 w, u8 d, u8 n, u8 m, enum a64_cond cond);
 void a64_cset(struct a64_buf *b, u8 d, enum a64_cond cond);

@@ -330,7 +330,8 @@ static void lower_val(struct arm64_lower *l, u32 v)
 	case IR_FRAME:
 	case IR_PARAM:
 	case IR_PHI:
-	case IR_UPDATE: /* nobody makes one here */
+	case IR_UPDATE: /* nobody makes these here */
+	case IR_COUNT:
 	case IR_END:
 	case IR_OP_COUNT: return;
 	case IR_CONST: lower_const(l, v); return;
@@ -354,6 +355,7 @@ static void lower_val(struct arm64_lower *l, u32 v)
 	case IR_ZEXT:
 	case IR_SEXT:
 	case IR_BSWAP:
+	case IR_LOG2:
 	case IR_LEA: arm64_convert(l, v); return;
 	case IR_SELECT: arm64_select(l, v); return;
 	case IR_LOAD:

@@ -241,6 +241,11 @@ void arm64_convert(struct arm64_lower *l, u32 v)
 			a64_rev(l->b, (u8)(8 * val->size), d, n);
 		}
 		break;
+	case IR_LOG2: /* with the lowest bit set, 0 has the logarithm of 1 */
+		a64_logic_imm(l->b, A64_ORR, val->w, ARM64_SCRATCH, n, 1);
+		a64_clz(l->b, val->w, d, ARM64_SCRATCH);
+		a64_logic_imm(l->b, A64_EOR, val->w, d, d, val->w - 1u);
+		break;
 	case IR_LEA:
 		a64_alu_shifted(l->b, A64_ADD, 64, d, n, arm64_src(l, val->b, 64, ARM64_SCRATCH2),
 			A64_LSL, val->scale);

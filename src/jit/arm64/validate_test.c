@@ -95,7 +95,8 @@ static bool is_name(const struct line *l, const char *list)
 static const char all_names[] =
 	" add adds sub subs neg negs cmp cmn and ands bic orr orn eor tst mov mvn movz movn movk"
 	" sbfm ubfm asr lsl lsr ror extr sxtb sxth sxtw uxtb uxth sbfx ubfx sbfiz ubfiz"
-	" madd msub mul mneg udiv sdiv rev rev16 csel csinc csinv csneg cset csetm cinc cinv cneg"
+	" madd msub mul mneg udiv sdiv rev rev16 clz csel csinc csinv csneg cset csetm cinc cinv "
+	"cneg"
 	" ldr ldrb ldrh ldrsb ldrsh ldrsw ldur ldurb ldurh ldursb ldursh ldursw"
 	" str strb strh stur sturb sturh ldp stp"
 	" ldxr ldxrb ldxrh ldaxr ldaxrb ldaxrh ldar ldarb ldarh stlr stlrb stlrh"

@@ -178,6 +178,29 @@ static const u8 *decode_vex(const u8 *p, struct x86_insn *insn)
 	return p + 5;
 }
 
+/* F3: popcnt of a register, endbr64. */
+static const u8 *decode_f3(const u8 *p, struct x86_insn *insn)
+{
+	u8 rex = (*p & 0xf0) == 0x40 ? *p++ : 0;
+
+	if (p[0] != 0x0f)
+		return NULL;
+	if (!rex && p[1] == 0x1e && p[2] == 0xfa) {
+		insn->kind = X86_KIND_LANDING;
+		return p + 3;
+	}
+	if (p[1] != 0xb8 || p[2] < 0xc0)
+		return NULL;
+	insn->kind = X86_KIND_PLAIN;
+	insn->is_0f = true;
+	insn->opcode = p[1];
+	insn->width = rex & REX_W ? 64 : 32;
+	insn->reg = (u8)((p[2] >> 3 & 7) | (rex & REX_R) << 1);
+	insn->rm = (u8)((p[2] & 7) | (rex & REX_B) << 3);
+	insn->writes = (u16)(1u << insn->reg);
+	return p + 3;
+}
+
 /* What forms[] has no line for; p is behind the opcode. */
 static NOINLINE const u8 *decode_other(const u8 *p, bool has_prefix, u8 rex, struct x86_insn *insn)
 {
@@ -206,11 +229,7 @@ static NOINLINE const u8 *decode_other(const u8 *p, bool has_prefix, u8 rex, str
 		return NULL;
 	if (insn->opcode == 0xc4)
 		return decode_vex(p, insn);
-	if (insn->opcode == 0xf3 && p[0] == 0x0f && p[1] == 0x1e && p[2] == 0xfa) {
-		insn->kind = X86_KIND_LANDING;
-		return p + 3;
-	}
-	return NULL;
+	return insn->opcode == 0xf3 ? decode_f3(p, insn) : NULL;
 }
 
 /* Without REX the codes of the byte registers 4 to 7 are ah, ch, dh and bh. */

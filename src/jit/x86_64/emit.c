@@ -471,6 +471,20 @@ void x86_bswap(struct x86_buf *b, u8 w, u8 reg)
 	put(b, 0xc8 | (reg & 7));
 }
 
+/* Undefined for 0. */
+void x86_bsr(struct x86_buf *b, u8 w, u8 dst, u8 src)
+{
+	put_rr(b, w, TWO_BYTES | 0xbd, dst, src);
+}
+
+void x86_popcnt(struct x86_buf *b, u8 w, u8 dst, u8 src)
+{
+	if (!reserve(b, MAX_INSN_BYTES))
+		return;
+	put(b, 0xf3);
+	put_rr(b, w, TWO_BYTES | 0xb8, dst, src);
+}
+
 void x86_rol16(struct x86_buf *b, u8 reg, u8 count)
 {
 	put_rr(b, 16, 0xc1, X86_ROL, reg);

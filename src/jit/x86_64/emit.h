@@ -150,6 +150,8 @@ void x86_shift_cl(struct x86_buf *b, enum x86_shift op, u8 w, u8 dst);
 void x86_shiftx(struct x86_buf *b, enum x86_shift op, u8 w, u8 dst, u8 src, u8 count); /* BMI2 */
 void x86_rorx(struct x86_buf *b, u8 w, u8 dst, u8 src, u8 count);		       /* BMI2 */
 void x86_bswap(struct x86_buf *b, u8 w, u8 reg);
+void x86_bsr(struct x86_buf *b, u8 w, u8 dst, u8 src);
+void x86_popcnt(struct x86_buf *b, u8 w, u8 dst, u8 src);
 void x86_rol16(struct x86_buf *b, u8 reg, u8 count); /* low 16 bits */
 void x86_lea(struct x86_buf *b, u8 w, u8 dst, struct x86_mem m);
 void x86_movzx_rr(struct x86_buf *b, u8 size, u8 dst, u8 src); /* low size bytes */

@@ -96,6 +96,9 @@ TEST(register_forms_name_their_registers)
 				names8[s]);
 			EXPECT(x86_movsx_rr(&buf, 4, 64, d, s), "movsxd %s, %s", names64[d],
 				names32[s]);
+			EXPECT(x86_bsr(&buf, 64, d, s), "bsr %s, %s", names64[d], names64[s]);
+			EXPECT(x86_popcnt(&buf, 32, d, s), "popcnt %s, %s", names32[d], names32[s]);
+			EXPECT(x86_popcnt(&buf, 64, d, s), "popcnt %s, %s", names64[d], names64[s]);
 			EXPECT(x86_cmov(&buf, X86_AE, 64, d, s), "cmovnb %s, %s", names64[d],
 				names64[s]);
 			EXPECT(x86_rorx(&buf, 32, d, s, 7), "rorx %s, %s, 0x07", names32[d],

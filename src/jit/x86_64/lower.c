@@ -388,6 +388,8 @@ static void lower_val(struct lower *l, u32 v)
 	case IR_ZEXT:
 	case IR_SEXT:
 	case IR_BSWAP:
+	case IR_LOG2:
+	case IR_COUNT:
 	case IR_LEA: lower_convert(l, v); return;
 	case IR_SELECT: lower_select(l, v); return;
 	case IR_LOAD:

@@ -349,6 +349,12 @@ void lower_convert(struct lower *l, u32 v)
 		x86_unary(l->b, X86_NEG, val->w, d);
 		break;
 	case IR_BSWAP: bswap(l, val, d); break;
+	case IR_LOG2: /* bsr leaves its result alone when no bit is set */
+		lower_load_into(l, d, val->a, val->w);
+		x86_alu_ri(l->b, X86_OR, val->w, d, 1);
+		x86_bsr(l->b, val->w, d, d);
+		break;
+	case IR_COUNT: x86_popcnt(l->b, val->w, d, lower_src(l, val->a, LOWER_SCRATCH)); break;
 	case IR_LEA: x86_lea(l->b, 64, d, lower_address(l, v)); break;
 	default: extend(l, val, d); break;
 	}

@@ -61,11 +61,11 @@ static bool may_be_there(ZydisMnemonic mnemonic)
 	static const char *const names[] = {"add", "or", "and", "sub", "xor", "cmp", "test", "not",
 		"neg", "div", "idiv", "cqo", "cdq", "imul", "inc", "dec", "rol", "ror", "shl",
 		"shr", "sar", "mov", "movsxd", "movzx", "movsx", "xchg", "lea", "xadd", "cmpxchg",
-		"push", "pop", "bswap", "bt", "jb", "jnb", "jz", "jnz", "jbe", "jnbe", "jl", "jnl",
-		"jle", "jnle", "cmovb", "cmovnb", "cmovz", "cmovnz", "cmovbe", "cmovnbe", "cmovl",
-		"cmovnl", "cmovle", "cmovnle", "setb", "setnb", "setz", "setnz", "setbe", "setnbe",
-		"setl", "setnl", "setle", "setnle", "jmp", "call", "ret", "ud2", "nop", "endbr64",
-		"lfence", "mfence", "movbe", "shlx", "sarx", "shrx", "rorx"};
+		"push", "pop", "bswap", "bsr", "popcnt", "bt", "jb", "jnb", "jz", "jnz", "jbe",
+		"jnbe", "jl", "jnl", "jle", "jnle", "cmovb", "cmovnb", "cmovz", "cmovnz", "cmovbe",
+		"cmovnbe", "cmovl", "cmovnl", "cmovle", "cmovnle", "setb", "setnb", "setz", "setnz",
+		"setbe", "setnbe", "setl", "setnl", "setle", "setnle", "jmp", "call", "ret", "ud2",
+		"nop", "endbr64", "lfence", "mfence", "movbe", "shlx", "sarx", "shrx", "rorx"};
 	static s8 known[ZYDIS_MNEMONIC_MAX_VALUE + 1];
 	const char *name = ZydisMnemonicGetString(mnemonic);
 	u32 i;

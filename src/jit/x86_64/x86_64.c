@@ -21,6 +21,16 @@ static bool is_x86_64(void)
 #endif
 }
 
+static bool has_popcnt(void)
+{
+#ifdef __x86_64__
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("popcnt");
+#else
+	return false;
+#endif
+}
+
 static bool has_bmi2(void)
 {
 #ifdef __x86_64__
@@ -46,6 +56,7 @@ static const struct jit_pass passes[] = {
 	{"phi", pass_phi},
 	{"select", pass_select},
 	{"bits", pass_bits},
+	{"idioms", pass_idioms},
 	{"dce", pass_dce},
 	{"addresses", x86_fold_addresses},
 	{"narrow", pass_narrow},
@@ -165,6 +176,7 @@ static int describe(void *buf, struct validate *v)
 static const struct jit_target target = {
 	.engine = &engine_x86_64,
 	.passes = passes,
+	.has_count = has_popcnt,
 	.begin = begin,
 	.allocate = allocate,
 	.lower = lower,
