@@ -77,7 +77,7 @@ static double time_image(const struct contest *c, const struct image *image, str
 	if (c->has_tail_calls) {
 		for (i = 0; i < repeat; i++) {
 			run.image = image;
-			run.tail_calls = 0;
+			run.tail_calls_left = RUN_TAIL_CALLS;
 			*ret = (int)image->entry(&ctx, &run);
 		}
 	} else {

@@ -354,7 +354,6 @@ static void build_tail_call(struct build *b, const struct insn_decoded *d)
 	f->vals[v].args = at;
 	f->vals[v].arg_count = 3;
 	f->vals[v].imm = (u64)(uintptr_t)table;
-	f->has_calls = true;
 	f->epoch++;
 	effect(b, v);
 	lose_arguments(b);

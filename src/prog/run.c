@@ -101,7 +101,7 @@ static int run_here(struct prog *prog, void *ctx, u32 ctx_size, const struct hac
 	run.ctx = ctx;
 	run.ctx_size = ctx_size;
 	run.cpu = world->cpu >= 0 ? (u32)world->cpu : os_cpu();
-	run.tail_calls = 0;
+	run.tail_calls_left = RUN_TAIL_CALLS;
 	run.depth = active.depth;
 	run.fault = RUN_OK;
 	run.thrown = 0;

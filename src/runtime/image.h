@@ -94,9 +94,9 @@ struct strbuf;
 
 /* A compiled program. Shared by all runs; freed by its engine. */
 struct image {
-	const struct engine *engine;
 	u64 (*entry)(void *ctx, struct run *run); /* runs it from the top */
-	u32 machine_size;			  /* bytes of machine code, 0 for the interpreter */
+	const struct engine *engine;
+	u32 machine_size; /* bytes of machine code, 0 for the interpreter */
 	const void *machine_code;
 	const void *prog; /* struct prog that owns the image; opaque here */
 	bool is_limited;  /* made from a code that uses fuel: tail calls lead to such images, too */

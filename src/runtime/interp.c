@@ -114,7 +114,7 @@ const struct image *interp_tail_target(
 {
 	const struct image *target = NULL;
 
-	if (run->tail_calls >= INTERP_MAX_TAIL_CALLS)
+	if (run->tail_calls_left <= 0)
 		return NULL;
 	if (map && map->tail && !(run->image && run->image->is_limited)) {
 		if (index < map->tail->count)
@@ -124,7 +124,7 @@ const struct image *interp_tail_target(
 		target = run->services->tail_target(run, handle, index);
 	}
 	if (target)
-		run->tail_calls++;
+		run->tail_calls_left--;
 	return target;
 }
 

@@ -14,7 +14,6 @@
 enum {
 	INTERP_STACK_BYTES = 512,      /* of one function */
 	INTERP_MAX_FRAMES = 16,	       /* the verifier allows 8; a tail call keeps its frame */
-	INTERP_MAX_TAIL_CALLS = 33,    /* kernel: MAX_TAIL_CALL_CNT */
 	INTERP_MAY_GOTO = 8 * 1 << 20, /* kernel: BPF_MAX_LOOPS */
 };
 

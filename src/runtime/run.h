@@ -16,6 +16,8 @@
 struct run;
 struct image;
 
+enum { RUN_TAIL_CALLS = 33 }; /* kernel: MAX_TAIL_CALL_CNT */
+
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct run *run);
 
 /* What helpers may ask of the instance that owns the program; implemented in prog/ and hook/. */
@@ -63,8 +65,8 @@ struct run {
 	void *ctx;
 	u32 ctx_size; /* bytes, for guard mode; 0 = unknown */
 	u32 cpu;
-	u32 tail_calls; /* done so far; at most 33 */
-	u32 depth;	/* of nested runs on this thread */
+	s64 tail_calls_left; /* RUN_TAIL_CALLS when it starts; at 0 and below there are none */
+	u32 depth;	     /* of nested runs on this thread */
 	enum run_fault fault;
 	u64 thrown; /* r1 of bpf_throw() */
 	/*

@@ -60,18 +60,15 @@ void arm64_packet(struct arm64_lower *l, u32 v)
 		arm64_store_dst(l, v, 0);
 }
 
-/*
- * x16 = the image to go to, from the table of a known map; leaves for `out` when there is none.
- * The slot is read with acquire: what it points to was written before it.
- */
-static void find_target(struct arm64_lower *l, const struct tail_table *table, u32 out)
+/* Whether an index is known, and within the table: then the slot's address is. */
+static bool is_known_slot(const struct arm64_lower *l, const struct tail_table *table, u32 index)
 {
-	enum { COUNT = ARM64_SCRATCH3 };
-	const s32 tail_calls = offsetof(struct run, tail_calls);
+	return ir_is_const(l->f, index) && l->f->vals[index].imm < table->count;
+}
 
-	arm64_load_at(l, 4, COUNT, 1, tail_calls);
-	a64_add_imm(l->b, A64_SUBS, 32, A64_ZR, COUNT, INTERP_MAX_TAIL_CALLS);
-	a64_jump(l->b, A64_HS, out);
+/* x16 = the address of slot w2; leaves for `out` when there is none. */
+static void find_slot(struct arm64_lower *l, const struct tail_table *table, u32 out)
+{
 	a64_mov_imm(l->b, ARM64_SCRATCH, (u64)(uintptr_t)table);
 	arm64_load_at(l, 4, ARM64_SCRATCH2, ARM64_SCRATCH, offsetof(struct tail_table, count));
 	a64_alu(l->b, A64_SUBS, 32, A64_ZR, 2, ARM64_SCRATCH2);
@@ -79,20 +76,39 @@ static void find_target(struct arm64_lower *l, const struct tail_table *table, u
 	a64_add_imm(l->b, A64_ADD, 64, ARM64_SCRATCH, ARM64_SCRATCH,
 		offsetof(struct tail_table, slots));
 	a64_alu_shifted(l->b, A64_ADD, 64, ARM64_SCRATCH, ARM64_SCRATCH, 2, A64_LSL, 3);
+}
+
+/*
+ * x16 = the image to go to, from the table of a known map; leaves for `out` when there is none.
+ * The slot is read with acquire: what it points to was written before it.
+ */
+static void find_target(struct arm64_lower *l, const struct tail_table *table, u32 index, u32 out)
+{
+	enum { COUNT = ARM64_SCRATCH3 };
+	const s32 tail_calls_left = offsetof(struct run, tail_calls_left);
+
+	arm64_load_at(l, 8, COUNT, 1, tail_calls_left);
+	a64_add_imm(l->b, A64_SUBS, 64, COUNT, COUNT, 1);
+	a64_jump(l->b, A64_LT, out);
+	if (is_known_slot(l, table, index))
+		a64_mov_imm(
+			l->b, ARM64_SCRATCH, (u64)(uintptr_t)&table->slots[l->f->vals[index].imm]);
+	else
+		find_slot(l, table, out);
 	a64_exclusive(l->b, A64_LDAR, 8, ARM64_SCRATCH, ARM64_SCRATCH);
 	a64_test_jump(l->b, A64_CBZ, 64, ARM64_SCRATCH, 0, out);
-	a64_add_imm(l->b, A64_ADD, 32, COUNT, COUNT, 1);
-	arm64_store_at(l, 4, COUNT, 1, tail_calls);
+	arm64_store_at(l, 8, COUNT, 1, tail_calls_left);
 }
 
 void arm64_tail_call(struct arm64_lower *l, u32 v)
 {
 	const struct ir_val *val = &l->f->vals[v];
-	u32 out = a64_new_label(l->b), i, n = 0;
+	const struct tail_table *table = (const struct tail_table *)(uintptr_t)val->imm;
+	u32 out = a64_new_label(l->b), index = l->f->args[val->args + 2], i, n = 0;
 	struct move moves[4];
 
 	for (i = 0; i < 3; i++) {
-		if (!l->f->args[val->args + i])
+		if (!l->f->args[val->args + i] || (i == 2 && is_known_slot(l, table, index)))
 			continue;
 		move_from(l->f, l->f->args[val->args + i], &moves[n]);
 		moves[n].dst_kind = PLACE_REG;
@@ -108,7 +124,7 @@ void arm64_tail_call(struct arm64_lower *l, u32 v)
 		a64_test_jump(l->b, A64_CBZ, 64, 3, 0, out);
 		a64_mov(l->b, 64, ARM64_SCRATCH, 3);
 	} else {
-		find_target(l, (const struct tail_table *)(uintptr_t)val->imm, out);
+		find_target(l, table, index, out);
 	}
 	arm64_store_at(l, 8, ARM64_SCRATCH, 1, offsetof(struct run, image));
 	arm64_leave(l);

@@ -4,8 +4,6 @@
 
 #include "jit/bug.h"
 
-#include "runtime/interp.h"
-
 static const u8 arg_regs[] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9};
 
 static struct x86_mem run_field(u8 run, size_t offset)
@@ -70,8 +68,7 @@ void lower_packet(struct lower *l, u32 v)
 /* Whether an index is known, and within the table: then it is part of the slot's address. */
 static bool is_known_slot(const struct lower *l, const struct tail_table *table, u32 index)
 {
-	return ir_is_const(l->f, index) && l->f->vals[index].imm < table->count &&
-		l->f->vals[index].imm < 1u << 20;
+	return ir_is_const(l->f, index) && l->f->vals[index].imm < table->count;
 }
 
 /*
@@ -80,17 +77,13 @@ static bool is_known_slot(const struct lower *l, const struct tail_table *table,
  */
 static void find_target(struct lower *l, const struct tail_table *table, u32 index, u32 out)
 {
-	struct x86_mem slot = {X86_RCX, X86_RDX, 3, offsetof(struct tail_table, slots)};
+	struct x86_mem slot = {X86_RAX, X86_NO_REG, 0, 0};
 
-	x86_alu_mi(l->b, X86_CMP, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)),
-		INTERP_MAX_TAIL_CALLS);
-	x86_jump(l->b, X86_AE, out);
-	x86_mov_ri(l->b, X86_RCX, (u64)(uintptr_t)table);
 	if (is_known_slot(l, table, index)) {
-		slot.index = X86_NO_REG;
-		slot.scale = 0;
-		slot.disp += 8 * (s32)l->f->vals[index].imm;
+		x86_mov_ri(l->b, X86_RAX, (u64)(uintptr_t)&table->slots[l->f->vals[index].imm]);
 	} else {
+		slot = (struct x86_mem){X86_RCX, X86_RDX, 3, offsetof(struct tail_table, slots)};
+		x86_mov_ri(l->b, X86_RCX, (u64)(uintptr_t)table);
 		x86_alu_rm(l->b, X86_CMP, 32, X86_RDX,
 			(struct x86_mem){
 				X86_RCX, X86_NO_REG, 0, offsetof(struct tail_table, count)});
@@ -99,8 +92,9 @@ static void find_target(struct lower *l, const struct tail_table *table, u32 ind
 	x86_load(l->b, 8, X86_RAX, slot);
 	x86_test_rr(l->b, 64, X86_RAX, X86_RAX);
 	x86_jump(l->b, X86_E, out);
-	x86_alu_mi(l->b, X86_ADD, 32, run_field(X86_RSI, offsetof(struct run, tail_calls)),
+	x86_alu_mi(l->b, X86_SUB, 64, run_field(X86_RSI, offsetof(struct run, tail_calls_left)),
 		!JIT_BUG(TAIL_COUNT));
+	x86_jump(l->b, X86_L, out);
 }
 
 void lower_tail_call(struct lower *l, u32 v)
