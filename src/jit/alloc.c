@@ -15,29 +15,39 @@
 #include "jit/alloc.h"
 #include "jit/live.h"
 
-enum { NO_HINT = 0xff, SLOTS_REUSED = 64, MAX_HOPS = 3 };
+enum {
+	NO_HINT = 0xff,
+	SLOTS_REUSED = 64,
+	MAX_HOPS = 3,
+	LAST_OUT = -1, /* of alloc.last: is live at the end of the block */
+};
 
 struct clobber {
 	u32 at, mask;
+};
+
+/* Values that are live where find_forbidden() is in a block. */
+struct live_set {
+	u32 *members, count;
+	u32 *place; /* by value: where it stands among them, from 1 on; 0 = nowhere */
 };
 
 struct alloc {
 	struct ir_func *f;
 	const struct alloc_target *t;
 	u32 usable;
+	bool may_spill; /* else it begins again with fewer registers when one is missing */
+	bool is_short;	/* one is missing */
 	struct live live;
-	u32 *forbidden; /* by number: registers that something destroys while the value lives */
-	u32 *last;	/* by value: its last use in the block where it was last used */
-	u32 *like;	/* by value: the value whose register it would like, or 0 */
-	u32 *weight;	/* by value; made when the first value needs memory */
+	u32 *forbidden; /* by value: registers that something destroys while it lives; or NULL */
+	u32 *last;   /* by value: its last use in the block where it was last used, or LAST_OUT */
+	u32 *like;   /* by value: the value whose register it would like, or 0 */
+	u32 *weight; /* by value; made when the first value needs memory */
 	u32 *spilled, spilled_count;
 	u32 in_reg[32]; /* value in each register, 0 = free */
 	u32 taken;	/* bits of in_reg */
-	/* of the block */
-	struct clobber *clobbers;
-	u32 clobber_count, clobbered;
-	bool has_clobbers;
-	const u64 *out;
+	struct live_set set;
+	u32 clobbered;
 	struct alloc_result result;
 };
 
@@ -57,106 +67,137 @@ static u32 clobbers_of_call(const struct alloc *al, const struct ir_val *v)
 	return mask;
 }
 
+static bool may_clobber(const struct ir_val *v)
+{
+	static const bool may[IR_OP_COUNT] = {
+		[IR_UDIV] = true,
+		[IR_UMOD] = true,
+		[IR_SDIV] = true,
+		[IR_SMOD] = true,
+		[IR_ATOMIC] = true,
+		[IR_CALL] = true,
+		[IR_CALL_FUNC] = true,
+		[IR_TAIL_CALL] = true,
+		[IR_PACKET] = true,
+	};
+
+	return may[v->op];
+}
+
 static u32 clobbers_of(const struct alloc *al, const struct ir_val *v)
 {
-	enum { FIRST = IR_UDIV, LAST = IR_SMOD };
-
-	if (v->op >= FIRST && v->op <= LAST)
-		return al->t->clobbers(al->f, v);
-	if (v->op < IR_ATOMIC)
-		return 0;
-	switch (v->op) {
-	case IR_ATOMIC:
-	case IR_CALL:
-	case IR_TAIL_CALL:
-	case IR_PACKET: return al->t->clobbers(al->f, v);
-	case IR_CALL_FUNC: return clobbers_of_call(al, v);
-	default: return 0;
-	}
+	return v->op == IR_CALL_FUNC ? clobbers_of_call(al, v) : al->t->clobbers(al->f, v);
 }
 
-static void find_clobbers(struct alloc *al, u32 block)
+static void set_add(struct live_set *set, u32 v)
 {
-	const struct ir_block *b = &al->f->blocks[block];
-	u32 v;
-
-	al->clobber_count = 0;
-	for (v = b->first; v < b->end; v++) {
-		u32 mask = clobbers_of(al, &al->f->vals[v]);
-
-		if (mask)
-			al->clobbers[al->clobber_count++] = (struct clobber){v, mask};
-	}
+	if (set->place[v])
+		return;
+	set->members[set->count++] = v;
+	set->place[v] = set->count;
 }
 
-/* What is live after the last clobber of a block is live at its end, or used in between. */
-static void forbid_in_block(struct alloc *al, u32 block, u64 *row)
+static void set_add_live_out(struct alloc *al, u32 v)
 {
-	struct ir_func *f = al->f;
+	set_add(&al->set, v);
+}
+
+static void set_remove(struct live_set *set, u32 v)
+{
+	u32 at = set->place[v], last;
+
+	if (!at)
+		return;
+	last = set->members[--set->count];
+	set->members[at - 1] = last;
+	set->place[last] = at;
+	set->place[v] = 0;
+}
+
+/* Calls visit() for what is live at the end of a block; for some of it twice. */
+static inline __attribute__((always_inline)) void for_each_live_out(
+	struct alloc *al, u32 block, void (*visit)(struct alloc *al, u32 v))
+{
+	const struct ir_func *f = al->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 v, i, w;
-	u64 bits;
+	u32 ops[LIVE_MAX_OPERANDS], s, i, v;
 
-	memcpy(row, live_row(al->live.out, &al->live, block), al->live.words * sizeof(u64));
-	for (v = b->end - 1; v >= b->first && v > 0; v--) {
-		const struct ir_val *val = &f->vals[v];
-		u32 self = al->live.number[v], mask;
+	for (s = 0; s < b->succ_count; s++) {
+		const struct ir_block *to = &f->blocks[b->succ[s]];
+		u32 end = live_phis_end(f, to);
 
-		if (self)
-			row[(self - 1) / 64] &= ~(1ull << (self - 1) % 64);
-		if (val->op == IR_PHI || val->op == IR_NONE || (val->flags & IR_FOLDED))
-			continue;
-		mask = clobbers_of(al, val);
-		for (w = 0; w < al->live.words && mask; w++) {
-			for (bits = row[w]; bits; bits &= bits - 1)
-				al->forbidden[w * 64 + (u32)__builtin_ctzll(bits)] |= mask;
-		}
-		for (i = 0; i < al->live.span[v].count; i++) {
-			u32 number = al->live.number[al->live.operands[al->live.span[v].at + i]];
+		for (i = al->live.in [b->succ[s]]; i; i = al->live.nodes[i].next)
+			visit(al, al->live.nodes[i].v);
+		for (v = to->first; v < end; v++) {
+			const struct ir_val *val = &f->vals[v];
 
-			if (number)
-				live_set(row, number);
+			if (val->op != IR_PHI || !(val->flags & IR_PLACE))
+				continue;
+			for (i = live_phi_operands(f, val, b->place_in[s], ops); i-- > 0;)
+				visit(al, ops[i]);
 		}
 	}
+}
+
+/* What is live after a clobber is live at the end of its block, or used in between. */
+static void forbid_in_block(struct alloc *al, u32 block, const struct clobber *clobbers, u32 count)
+{
+	struct live_set *set = &al->set;
+	const struct ir_block *b = &al->f->blocks[block];
+	u32 v, i, next = al->live.first_use[block], first = clobbers[0].at;
+
+	for_each_live_out(al, block, set_add_live_out);
+	while (al->live.uses[next].at < b->end)
+		next++;
+	for (v = b->end - 1; v >= first; v--) {
+		set_remove(set, v);
+		if (count && clobbers[count - 1].at == v) {
+			u32 mask = clobbers[--count].mask;
+
+			for (i = 0; i < set->count; i++)
+				al->forbidden[set->members[i]] |= mask;
+		}
+		while (next && al->live.uses[next - 1].at == v)
+			set_add(set, al->live.uses[--next].v);
+	}
+	while (set->count)
+		set->place[set->members[--set->count]] = 0;
 }
 
 static int find_forbidden(struct alloc *al)
 {
 	struct ir_func *f = al->f;
-	u64 *row = arena_alloc(&f->program->arena, al->live.words * sizeof(u64));
-	u32 i, v, count = 0;
+	struct arena *arena = &f->program->arena;
+	struct clobber *clobbers;
+	u32 v, i = 0, count = 0, block;
 
-	al->forbidden = arena_calloc(&f->program->arena, al->live.count + 1, sizeof(u32));
-	for (v = 1; v < f->val_count; v++) {
-		u32 mask = clobbers_of(al, &f->vals[v]);
-
-		count += mask != 0;
-		al->clobbered |= mask;
-	}
-	al->clobbers = arena_alloc(&f->program->arena, (count + 1) * sizeof(*al->clobbers));
-	if (!row || !al->forbidden || !al->clobbers)
+	for (v = 1; v < f->val_count; v++)
+		count += may_clobber(&f->vals[v]);
+	if (!count)
+		return 0;
+	clobbers = arena_alloc(arena, count * sizeof(*clobbers));
+	al->forbidden = arena_calloc(arena, f->val_count, sizeof(u32));
+	al->set.members = arena_alloc(arena, f->val_count * sizeof(u32));
+	al->set.place = arena_calloc(arena, f->val_count, sizeof(u32));
+	if (!clobbers || !al->forbidden || !al->set.members || !al->set.place)
 		return -ENOMEM;
-	al->has_clobbers = count;
-	for (i = 0; i < f->block_count && count; i++) {
-		find_clobbers(al, i);
-		if (al->clobber_count)
-			forbid_in_block(al, i, row);
+	count = 0;
+	for (v = 1; v < f->val_count; v++) {
+		u32 mask = may_clobber(&f->vals[v]) ? clobbers_of(al, &f->vals[v]) : 0;
+
+		al->clobbered |= mask;
+		if (mask)
+			clobbers[count++] = (struct clobber){v, mask};
 	}
-	al->clobber_count = 0;
+	while (i < count) {
+		u32 from = i;
+
+		block = f->vals[clobbers[i].at].block;
+		while (i < count && f->vals[clobbers[i].at].block == block)
+			i++;
+		forbid_in_block(al, block, &clobbers[from], i - from);
+	}
 	return 0;
-}
-
-static u32 forbidden(const struct alloc *al, u32 v)
-{
-	u32 mask = 0, i;
-
-	if (al->live.number[v])
-		return al->forbidden[al->live.number[v] - 1];
-	for (i = al->clobber_count; i-- > 0 && al->clobbers[i].at > v;) {
-		if (al->clobbers[i].at < al->last[v])
-			mask |= al->clobbers[i].mask;
-	}
-	return mask;
 }
 
 /* ---- preferences --------------------------------------------------------------------------- */
@@ -257,16 +298,19 @@ static void weigh(struct alloc *al)
 		u32 weight = depth_weight[f->blocks[val->block].loop_depth];
 
 		al->weight[v] += weight;
-		for (i = 0; i < al->live.span[v].count; i++)
-			al->weight[al->live.operands[al->live.span[v].at + i]] += weight;
+	}
+	for (i = 0; i < al->live.use_count; i++) {
+		const struct live_use *use = &al->live.uses[i];
+
+		al->weight[use->v] += depth_weight[f->blocks[f->vals[use->at].block].loop_depth];
 	}
 }
 
 static u32 end_of(const struct alloc *al, u32 v)
 {
-	u32 number = al->live.number[v], end = MAX(v, al->last[v]) + 1;
+	u32 end = al->last[v] == (u32)LAST_OUT ? 0 : al->last[v] + 1;
 
-	return number ? MAX(al->live.end[number - 1], end) : end;
+	return MAX(MAX(al->live.end[v], end), v + 1);
 }
 
 /* Uses per length. */
@@ -423,7 +467,8 @@ static s32 pick_free(const struct alloc *al, u32 free)
 static void give(struct alloc *al, u32 v)
 {
 	struct ir_val *val = &al->f->vals[v], *like = &al->f->vals[al->like[v]];
-	u32 allowed = al->usable & ~forbidden(al, v), free = allowed & ~al->taken;
+	u32 allowed = al->usable & ~(al->forbidden ? al->forbidden[v] : 0);
+	u32 free = allowed & ~al->taken;
 	s32 reg = pick_liked(al, v, free);
 
 	if (reg < 0 && (free & ~crossing(al, v)))
@@ -432,6 +477,10 @@ static void give(struct alloc *al, u32 v)
 		reg = pick_operand(al, v, free);
 	if (reg < 0)
 		reg = pick_free(al, free);
+	if (reg < 0 && !al->may_spill) {
+		al->is_short = true;
+		return;
+	}
 	if (reg < 0)
 		reg = make_room(al, v, allowed);
 	if (reg < 0) {
@@ -440,7 +489,7 @@ static void give(struct alloc *al, u32 v)
 	}
 	val->reg = (s8)reg;
 	al->result.used |= 1u << reg;
-	if (al->last[v] > v || (al->live.number[v] && live_bit(al->out, al->live.number[v]))) {
+	if (al->last[v] > v) {
 		al->in_reg[reg] = v;
 		al->taken |= 1u << reg;
 	} else {
@@ -450,67 +499,53 @@ static void give(struct alloc *al, u32 v)
 		like->hint = (u8)reg; /* a phi further down */
 }
 
-/* Whether v is not needed after `at`. */
-static bool ends_at(const struct alloc *al, u32 v, u32 at)
-{
-	u32 number = al->live.number[v];
-
-	return al->last[v] == at && !(number && live_bit(al->out, number));
-}
-
 /* Registers as they are at the start of a block. */
 static void enter_block(struct alloc *al, u32 block)
 {
-	struct ir_func *f = al->f;
-	const u64 *in = live_row(al->live.in, &al->live, block);
-	u32 w;
-	u64 bits;
+	const struct ir_func *f = al->f;
+	u32 i;
 
 	al->taken = 0;
-	al->out = live_row(al->live.out, &al->live, block);
-	for (w = 0; w < al->live.words; w++) {
-		for (bits = in[w]; bits; bits &= bits - 1) {
-			u32 v = al->live.values[w * 64 + (u32)__builtin_ctzll(bits)];
+	for (i = al->live.in[block]; i; i = al->live.nodes[i].next) {
+		u32 v = al->live.nodes[i].v;
+		s8 reg = f->vals[v].reg;
 
-			if (f->vals[v].reg < 0)
-				continue;
-			al->in_reg[f->vals[v].reg] = v;
-			al->taken |= 1u << f->vals[v].reg;
-		}
+		if (reg < 0)
+			continue;
+		al->in_reg[reg] = v;
+		al->taken |= 1u << reg;
 	}
+}
+
+static void mark_live_out(struct alloc *al, u32 v)
+{
+	al->last[v] = (u32)LAST_OUT;
 }
 
 static void find_last_uses(struct alloc *al, u32 block)
 {
-	const struct ir_block *b = &al->f->blocks[block];
-	u32 v, i;
+	const struct live_use *use = &al->live.uses[al->live.first_use[block]];
+	u32 end = al->f->blocks[block].end;
 
-	for (v = b->first; v < b->end; v++) {
-		struct live_span span = al->live.span[v];
-
-		for (i = 0; i < span.count; i++)
-			al->last[al->live.operands[span.at + i]] = v;
-	}
+	for (; use->at < end; use++)
+		al->last[use->v] = use->at;
+	for_each_live_out(al, block, mark_live_out);
 }
 
 static void walk_block(struct alloc *al, u32 block)
 {
 	struct ir_func *f = al->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 v, i;
+	const struct live_use *use = &al->live.uses[al->live.first_use[block]];
+	u32 v;
 
 	find_last_uses(al, block);
-	if (al->has_clobbers)
-		find_clobbers(al, block);
 	enter_block(al, block);
-	for (v = b->first; v < b->end; v++) {
-		struct live_span span = al->live.span[v];
+	for (v = b->first; v < b->end && !al->is_short; v++) {
+		for (; use->at == v; use++) {
+			s8 reg = f->vals[use->v].reg;
 
-		for (i = 0; i < span.count; i++) {
-			u32 operand = al->live.operands[span.at + i];
-			s8 reg = f->vals[operand].reg;
-
-			if (reg >= 0 && al->in_reg[reg] == operand && ends_at(al, operand, v))
+			if (reg >= 0 && al->in_reg[reg] == use->v && al->last[use->v] == v)
 				al->taken &= ~(1u << reg);
 		}
 		if (f->vals[v].flags & IR_PLACE)
@@ -518,12 +553,37 @@ static void walk_block(struct alloc *al, u32 block)
 	}
 }
 
-int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 usable,
-	struct alloc_result *ret_result)
+static void walk(struct alloc *al)
 {
-	struct alloc al = {.f = f, .t = target, .usable = usable};
+	struct ir_func *f = al->f;
+	u32 i, v;
+
+	find_preferences(al);
+	for (v = 1; v < f->val_count; v++)
+		f->vals[v].reg = -1;
+	for (i = 0; i < f->block_count && !al->is_short; i++)
+		walk_block(al, i);
+}
+
+static void walk_again(struct alloc *al, u32 usable)
+{
+	size_t size = al->f->val_count * sizeof(u32);
+
+	al->is_short = false;
+	al->may_spill = true;
+	al->usable = usable;
+	al->result = (struct alloc_result){0};
+	memset(al->last, 0, size);
+	memset(al->like, 0, size);
+	walk(al);
+}
+
+int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 usable,
+	u32 usable_with_slots, struct alloc_result *ret_result)
+{
+	struct alloc al = {
+		.f = f, .t = target, .usable = usable, .may_spill = usable == usable_with_slots};
 	struct arena *arena = &f->program->arena;
-	u32 v, i;
 	int err = live_find(f, &al.live);
 
 	al.last = arena_calloc(arena, f->val_count, sizeof(u32));
@@ -532,16 +592,12 @@ int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 us
 		err = find_forbidden(&al);
 	if (err || !al.last || !al.like)
 		return -ENOMEM;
-	find_preferences(&al);
-	for (v = 1; v < f->val_count; v++)
-		f->vals[v].reg = -1;
-	for (i = 0; i < f->block_count; i++)
-		walk_block(&al, i);
+	walk(&al);
+	if (al.is_short)
+		walk_again(&al, usable_with_slots);
 	place_spilled(&al);
 	f->live_in = al.live.in;
-	f->live_words = al.live.words;
-	f->live_values = al.live.values;
-	f->live_count = al.live.count;
+	f->live_nodes = al.live.nodes;
 	f->clobbered = ((al.result.used | al.clobbered | target->scratch) & ~target->callee_saved) |
 		1u << target->ret;
 	if (f->has_fuel)

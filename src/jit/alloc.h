@@ -26,8 +26,11 @@ struct alloc_result {
 	u32 slot_count; /* spilled values */
 };
 
-/* usable: bits of the registers of order that may be given out. 0 or -ENOMEM. */
+/*
+ * usable: bits of the registers of order that may be given out; usable_with_slots: when they are
+ * not enough and values live in memory. 0 or -ENOMEM.
+ */
 int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 usable,
-	struct alloc_result *ret_result);
+	u32 usable_with_slots, struct alloc_result *ret_result);
 
 #endif

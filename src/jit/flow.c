@@ -13,17 +13,21 @@ enum {
 	EARLY_MOVES = 3, /* on a way that may not be taken */
 };
 
+/* Which of the predecessors of `to` block `from` is. */
+static u32 place_in(const struct ir_func *f, u32 from, u32 to)
+{
+	const struct ir_block *b = &f->blocks[from];
+
+	return b->place_in[b->succ[0] != to];
+}
+
 /* Moves for the phis of block `to` when it is entered from block `from`. */
 static u32 edge_moves(const struct flow *flow, u32 from, u32 to, struct move *moves)
 {
 	struct ir_func *f = flow->f;
 	const struct ir_block *b = &f->blocks[to];
-	u32 k, v, count = 0;
+	u32 k = place_in(f, from, to), v, count = 0;
 
-	for (k = 0; k < b->pred_count; k++) {
-		if (f->preds[b->preds + k] == from)
-			break;
-	}
 	for (v = b->first; v < b->end; v++) {
 		const struct ir_val *val = &f->vals[v];
 		struct move *m = &moves[count];
@@ -149,21 +153,11 @@ static bool is_overwritten(
 {
 	const struct ir_func *f = flow->f;
 	const struct ir_block *b = &f->blocks[to];
-	const u64 *live = &f->live_in[(size_t)to * f->live_words];
-	u32 w, v, k;
+	u32 v, k = place_in(f, from, to);
 
-	for (w = 0; w < f->live_words; w++) {
-		u64 bits;
-
-		for (bits = live[w]; bits; bits &= bits - 1) {
-			v = f->live_values[w * 64 + (u32)__builtin_ctzll(bits)];
-			if (is_written(moves, count, &f->vals[v]))
-				return true;
-		}
-	}
-	for (k = 0; k < b->pred_count; k++) {
-		if (f->preds[b->preds + k] == from)
-			break;
+	for (v = f->live_in[to]; v; v = f->live_nodes[v].next) {
+		if (is_written(moves, count, &f->vals[f->live_nodes[v].v]))
+			return true;
 	}
 	for (v = b->first; v < b->end; v++) {
 		const struct ir_val *val = &f->vals[v], *in;
@@ -232,7 +226,7 @@ static u32 only_returns(const struct flow *flow, u32 from, u32 to)
 {
 	const struct ir_func *f = flow->f;
 	const struct ir_block *b = &f->blocks[to];
-	u32 v, k, ret = b->a;
+	u32 v, ret = b->a;
 
 	if (b->term != IR_TERM_RETURN)
 		return 0;
@@ -242,10 +236,8 @@ static u32 only_returns(const struct flow *flow, u32 from, u32 to)
 		if (op != IR_PHI && op != IR_NONE && !(f->vals[v].flags & IR_NO_REG))
 			return 0;
 	}
-	for (k = 0; k + 1 < b->pred_count && f->preds[b->preds + k] != from; k++)
-		;
 	if (f->vals[ret].op == IR_PHI && f->vals[ret].block == to)
-		ret = f->args[f->vals[ret].args + k];
+		ret = f->args[f->vals[ret].args + place_in(f, from, to)];
 	return f->vals[ret].flags & IR_FOLDED ? 0 : ret;
 }
 

@@ -160,6 +160,7 @@ struct ir_block {
 	u32 a, b;
 	u32 succ[2];
 	u32 succ_count;
+	u32 place_in[2]; /* which of the successor's predecessors it is (live.c) */
 	/* In successor `refined` this value is known to be that one; 0 = none. */
 	u32 refined, refined_from, refined_to;
 	u32 preds, pred_count;		 /* index into ir_func.preds */
@@ -198,9 +199,9 @@ struct ir_func {
 	} known[8]; /* what parts of the frame hold (ir_stores.c) */
 	u32 known_count;
 	u32 hoisted[4], hoisted_count; /* wide constants of loops, made at the entry */
-	/* who is live at the starts of blocks (alloc.c) */
-	u64 *live_in;
-	u32 *live_values, live_count, live_words;
+	/* who is live at the starts of blocks (live.h) */
+	const u32 *live_in;
+	const struct live_node *live_nodes;
 	u32 select_count; /* made by pass_select() */
 	bool has_calls, has_fuel, has_may_goto, has_tail_call, is_visited;
 	bool is_address_taken;

@@ -1,22 +1,46 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * From each use upwards: a value is live at the start of the block that uses it, so at the ends of
- * that block's predecessors, and so on until its own block. Each block is marked once for a value,
+ * that block's predecessors, and so on until its own block. Each block is visited once for a value,
  * so the work is what comes out.
  */
 #include "jit/live.h"
 
-struct use {
-	u32 block, v; /* v is needed at the start of the block */
+/* A value is needed at the start of a block. */
+struct need {
+	u32 block, next;
 };
 
 struct finder {
 	struct ir_func *f;
 	struct live *live;
-	struct use *uses;
-	u32 use_count, operand_count;
+	struct need *needs; /* the first one is none */
+	u32 need_count, need_cap;
+	u32 *needs_of;	       /* by value */
+	u32 *wide, wide_count; /* values with needs */
+	u32 *seen;	       /* by block: the last value that was found to be live there */
 	u32 *stack;
+	int err;
 };
+
+/* A larger copy of an array, for one more element. */
+static bool grow(struct finder *x, void *array, u32 *cap, u32 len, size_t size)
+{
+	void **data = array, *bigger;
+	u32 new_cap = 2 * *cap;
+
+	if (likely(len < *cap))
+		return true;
+	bigger = arena_alloc(&x->f->program->arena, new_cap * size);
+	if (!bigger) {
+		x->err = -ENOMEM;
+		return false;
+	}
+	memcpy(bigger, *data, len * size);
+	*data = bigger;
+	*cap = new_cap;
+	return true;
+}
 
 static bool has_place(const struct ir_val *v)
 {
@@ -74,45 +98,56 @@ u32 live_operands(const struct ir_func *f, const struct ir_val *val, u32 ret[LIV
 	return count;
 }
 
-/* Position of a predecessor among those of a block. */
-static u32 pred_index(const struct ir_func *f, const struct ir_block *b, u32 pred)
+u32 live_phi_operands(
+	const struct ir_func *f, const struct ir_val *phi, u32 k, u32 ret[LIVE_MAX_OPERANDS])
 {
-	u32 k;
+	u32 in = f->args[phi->args + k];
 
-	for (k = 0; k + 1 < b->pred_count && f->preds[b->preds + k] != pred; k++)
-		;
-	return k;
+	return in ? add_operand(f, in, 0, ret) : 0;
 }
 
-static void number(struct finder *x, u32 v)
+static void note_need(struct finder *x, u32 block, u32 v)
 {
-	struct live *live = x->live;
+	u32 *first = &x->needs_of[v];
 
-	if (live->number[v])
+	if (x->f->vals[v].block == block || (*first && x->needs[*first].block == block) ||
+		!grow(x, &x->needs, &x->need_cap, x->need_count, sizeof(*x->needs)))
 		return;
-	live->values[live->count] = v;
-	live->end[live->count] = v + 1;
-	live->number[v] = ++live->count;
+	if (!*first)
+		x->wide[x->wide_count++] = v;
+	x->needs[x->need_count] = (struct need){block, *first};
+	*first = x->need_count++;
 }
 
-static void note_use(struct finder *x, u32 block, u32 v)
-{
-	number(x, v);
-	if (x->f->vals[v].block != block)
-		x->uses[x->use_count++] = (struct use){block, v};
-}
-
+/* A phi's argument is needed at the end of the predecessor: at its start, unless it is made there.
+ */
 static void note_phi(struct finder *x, const struct ir_val *phi)
 {
 	struct ir_func *f = x->f;
 	u32 ops[LIVE_MAX_OPERANDS], k, i, n;
 
 	for (k = 0; k < phi->arg_count; k++) {
-		u32 in = f->args[phi->args + k], pred = f->preds[f->blocks[phi->block].preds + k];
+		u32 pred = f->preds[f->blocks[phi->block].preds + k];
 
-		n = in ? add_operand(f, in, 0, ops) : 0;
-		for (i = 0; i < n; i++)
-			note_use(x, pred, ops[i]);
+		n = live_phi_operands(f, phi, k, ops);
+		for (i = 0; i < n; i++) {
+			x->live->end[ops[i]] = MAX(x->live->end[ops[i]], f->blocks[pred].end);
+			note_need(x, pred, ops[i]);
+		}
+	}
+}
+
+static void add_uses(struct finder *x, u32 block, u32 v)
+{
+	struct live *live = x->live;
+	u32 ops[LIVE_MAX_OPERANDS], n = live_operands(x->f, &x->f->vals[v], ops), i;
+
+	for (i = 0; i < n; i++) {
+		if (!grow(x, &live->uses, &live->use_cap, live->use_count, sizeof(*live->uses)))
+			return;
+		live->uses[live->use_count++] = (struct live_use){ops[i], v};
+		if (x->f->vals[ops[i]].block != block)
+			note_need(x, block, ops[i]);
 	}
 }
 
@@ -120,101 +155,112 @@ static void note_block(struct finder *x, u32 block)
 {
 	struct ir_func *f = x->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 v, i, n;
+	u32 v;
 
+	x->live->first_use[block] = x->live->use_count;
 	for (v = b->first; v < b->end; v++) {
 		const struct ir_val *val = &f->vals[v];
-		u32 *ops = &x->live->operands[x->operand_count];
 
 		if (val->op == IR_NONE || (val->flags & IR_FOLDED))
 			continue;
-		if (val->op == IR_PHI) {
-			if (val->flags & IR_PLACE)
-				note_phi(x, val);
-			continue;
-		}
-		n = live_operands(f, val, ops);
-		x->live->span[v] = (struct live_span){x->operand_count, n};
-		x->operand_count += n;
-		for (i = 0; i < n; i++) {
-			if (f->vals[ops[i]].block != block)
-				note_use(x, block, ops[i]);
-		}
+		if (val->op != IR_PHI)
+			add_uses(x, block, v);
+		else if (val->flags & IR_PLACE)
+			note_phi(x, val);
 	}
 }
 
-/* A phi's argument is needed at the end of the predecessor: at its start, unless it is made there.
- */
-static void walk_up(struct finder *x, const struct use *use)
+static void reach(struct finder *x, u32 v, u32 block, u32 *depth)
+{
+	if (x->seen[block] == v)
+		return;
+	x->seen[block] = v;
+	x->stack[(*depth)++] = block;
+}
+
+static void walk_up(struct finder *x, u32 v)
 {
 	struct ir_func *f = x->f;
 	struct live *live = x->live;
-	u32 n = live->number[use->v], depth = 0, k;
+	u32 end = live->end[v], depth = 0, i, k;
 
-	x->stack[depth++] = use->block;
+	for (i = x->needs_of[v]; i; i = x->needs[i].next)
+		reach(x, v, x->needs[i].block, &depth);
 	while (depth) {
 		u32 block = x->stack[--depth];
 		const struct ir_block *b = &f->blocks[block];
-		u64 *row = live_row(live->in, live, block);
 
-		if (live_bit(row, n))
-			continue;
-		live_set(row, n);
-		live->end[n - 1] = MAX(live->end[n - 1], b->end);
+		if (!grow(x, &live->nodes, &live->node_cap, live->node_count, sizeof(*live->nodes)))
+			return;
+		live->nodes[live->node_count] = (struct live_node){v, live->in[block]};
+		live->in[block] = live->node_count++;
+		end = MAX(end, b->end);
 		for (k = 0; k < b->pred_count; k++) {
 			u32 pred = f->preds[b->preds + k];
 
-			if (pred == f->vals[use->v].block)
-				live->end[n - 1] = MAX(live->end[n - 1], f->blocks[pred].end);
-			else if (!live_bit(live_row(live->in, live, pred), n))
-				x->stack[depth++] = pred;
+			if (pred == f->vals[v].block)
+				end = MAX(end, f->blocks[pred].end);
+			else
+				reach(x, v, pred, &depth);
+		}
+	}
+	live->end[v] = end;
+}
+
+/* Which of its successors' predecessors each block is. */
+static void number_edges(struct ir_func *f)
+{
+	u32 i, k;
+
+	for (i = 0; i < f->block_count; i++) {
+		const struct ir_block *b = &f->blocks[i];
+
+		for (k = b->pred_count; k-- > 0;) {
+			struct ir_block *pred = &f->blocks[f->preds[b->preds + k]];
+
+			if (pred->succ[0] == i)
+				pred->place_in[0] = k;
+			if (pred->succ_count > 1 && pred->succ[1] == i)
+				pred->place_in[1] = k;
 		}
 	}
 }
 
-static void find_out(struct ir_func *f, struct live *live, u32 block)
+static int start(struct finder *x)
 {
-	const struct ir_block *b = &f->blocks[block];
-	u64 *out = live_row(live->out, live, block);
-	u32 ops[LIVE_MAX_OPERANDS], s, w, v, i, n;
+	struct ir_func *f = x->f;
+	struct live *live = x->live;
+	struct arena *arena = &f->program->arena;
+	u32 blocks = f->block_count, *by_value, *by_block;
 
-	for (s = 0; s < b->succ_count; s++) {
-		const struct ir_block *to = &f->blocks[b->succ[s]];
-		const u64 *in = live_row(live->in, live, b->succ[s]);
-		u32 k = UINT32_MAX;
-
-		for (w = 0; w < live->words; w++)
-			out[w] |= in[w];
-		for (v = to->first; v < to->end; v++) {
-			const struct ir_val *val = &f->vals[v];
-
-			if (val->op != IR_PHI) {
-				if (val->op == IR_NONE || val->op == IR_SELECT)
-					continue;
-				break;
-			}
-			if (!(val->flags & IR_PLACE))
-				continue;
-			if (k == UINT32_MAX)
-				k = pred_index(f, to, block);
-			n = add_operand(f, f->args[val->args + k], 0, ops);
-			for (i = 0; i < n; i++) {
-				live_set(out, live->number[ops[i]]);
-				live->end[live->number[ops[i]] - 1] =
-					MAX(live->end[live->number[ops[i]] - 1], b->end);
-			}
-		}
-	}
+	*live = (struct live){
+		.use_cap = f->val_count + 16, .node_cap = 4 * blocks, .node_count = 1};
+	x->need_cap = 2 * blocks + 16;
+	x->need_count = 1;
+	by_value = arena_calloc(arena, 2 * (size_t)f->val_count, sizeof(u32));
+	by_block = arena_calloc(arena, 4 * (size_t)blocks, sizeof(u32));
+	x->wide = arena_alloc(arena, f->val_count * sizeof(u32));
+	x->needs = arena_alloc(arena, x->need_cap * sizeof(*x->needs));
+	live->uses = arena_alloc(arena, live->use_cap * sizeof(*live->uses));
+	live->nodes = arena_alloc(arena, live->node_cap * sizeof(*live->nodes));
+	if (!by_value || !by_block || !x->wide || !x->needs || !live->uses || !live->nodes)
+		return -ENOMEM;
+	live->end = by_value;
+	x->needs_of = by_value + f->val_count;
+	live->in = by_block;
+	x->seen = by_block + blocks;
+	x->stack = x->seen + blocks;
+	live->first_use = x->stack + blocks;
+	return 0;
 }
 
 int live_find(struct ir_func *f, struct live *ret_live)
 {
 	struct finder x = {.f = f, .live = ret_live};
-	struct live *live = ret_live;
-	struct arena *arena = &f->program->arena;
-	u32 v, i, edges = 0;
-	size_t operands;
+	u32 v, i;
 
+	if (start(&x))
+		return -ENOMEM;
 	for (v = 1; v < f->val_count; v++) {
 		struct ir_val *val = &f->vals[v];
 
@@ -222,30 +268,13 @@ int live_find(struct ir_func *f, struct live *ret_live)
 		if (has_place(val))
 			val->flags |= IR_PLACE;
 	}
-	for (i = 0; i < f->block_count; i++)
-		edges += f->blocks[i].pred_count;
-	*live = (struct live){.number = arena_calloc(arena, f->val_count, sizeof(u32))};
-	live->values = arena_alloc(arena, f->val_count * sizeof(u32));
-	live->end = arena_alloc(arena, f->val_count * sizeof(u32));
-	/* operands: at most three of a value's own, and those in args; a folded one has two more */
-	operands = 6 * (size_t)f->val_count + 2 * (size_t)f->arg_count + LIVE_MAX_OPERANDS;
-	x.uses = arena_alloc(arena, operands * sizeof(*x.uses));
-	live->operands = arena_alloc(arena, operands * sizeof(u32));
-	live->span = arena_calloc(arena, f->val_count, sizeof(*live->span));
-	x.stack = arena_alloc(arena, (edges + 1) * sizeof(u32));
-	if (!live->number || !live->values || !live->end || !x.uses || !x.stack ||
-		!live->operands || !live->span)
-		return -ENOMEM;
+	number_edges(f);
 	for (i = 0; i < f->block_count; i++)
 		note_block(&x, i);
-	live->words = live->count / 64 + 1;
-	live->in = arena_calloc(arena, 2 * (size_t)live->words * f->block_count, sizeof(u64));
-	if (!live->in)
-		return -ENOMEM;
-	live->out = live->in + (size_t)live->words * f->block_count;
-	for (i = 0; i < x.use_count; i++)
-		walk_up(&x, &x.uses[i]);
-	for (i = 0; i < f->block_count; i++)
-		find_out(f, live, i);
-	return 0;
+	for (i = 0; i < x.wide_count; i++)
+		walk_up(&x, x.wide[i]);
+	if (grow(&x, &ret_live->uses, &ret_live->use_cap, ret_live->use_count,
+		    sizeof(*ret_live->uses)))
+		ret_live->uses[ret_live->use_count] = (struct live_use){0, UINT32_MAX};
+	return x.err;
 }

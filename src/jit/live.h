@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which values are needed where. Values that more than one block sees, and arguments of phis, are
- * numbered; for each block a row of bits says which of them are live at its start and at its end.
- * A value that only its own block sees has no number: it dies with its last use there.
+ * Which values are needed where. What a value needs stands in one row of uses, in the order of the
+ * code; for each block there is a list of what is live at its start. Values that only their own
+ * block sees are in no list: they die with their last use there.
  */
 #ifndef JIT_LIVE_H
 #define JIT_LIVE_H
@@ -11,40 +11,44 @@
 
 enum { LIVE_MAX_OPERANDS = 24 }; /* of one value, with those of what is folded into it */
 
-struct live_span {
-	u32 at, count; /* in live.operands */
+struct live_use {
+	u32 v, at; /* v, which has a place, is needed by value `at` */
+};
+
+/* An element of a block's list; the lists end with element 0. */
+struct live_node {
+	u32 v, next;
 };
 
 struct live {
-	/* By value: the operands with places, its own and those of what is folded into it. Phis
-	 * have none here: their arguments are needed at the ends of the predecessors. */
-	struct live_span *span;
-	u32 *operands;
-	u32 *number; /* by value: 1 and up, 0 = none */
-	u32 *values; /* value of number n: values[n - 1] */
-	u32 *end;    /* of number n: end[n - 1] = one past the last value of the last block */
-	u32 count, words;
-	u64 *in, *out; /* by block: words of bits; number n is bit n - 1 */
+	/* Operands with places, a value's own and those of what is folded into it, then an end
+	 * that is no use. Phis have none here: their arguments are needed at the ends of the
+	 * predecessors. */
+	struct live_use *uses;
+	u32 use_count, use_cap;
+	u32 *first_use; /* by block */
+	u32 *in;	/* by block: what is live at its start */
+	struct live_node *nodes;
+	u32 node_count, node_cap;
+	u32 *end; /* by value: one past the last block at whose start or end it is live, or 0 */
 };
 
-/* Sets IR_PLACE of all values. 0 or -ENOMEM. */
+/* Sets IR_PLACE of all values, and ir_block.place_in. 0 or -ENOMEM. */
 int live_find(struct ir_func *f, struct live *ret_live);
 /* The operands of one value, before or without live_find()'s lists. */
 u32 live_operands(const struct ir_func *f, const struct ir_val *val, u32 ret[LIVE_MAX_OPERANDS]);
-
-static inline u64 *live_row(u64 *rows, const struct live *live, u32 block)
+/* Values with places that a phi needs at the end of its predecessor number k. */
+u32 live_phi_operands(
+	const struct ir_func *f, const struct ir_val *phi, u32 k, u32 ret[LIVE_MAX_OPERANDS]);
+/* The first of a block's values that is neither a phi nor was one. */
+static inline u32 live_phis_end(const struct ir_func *f, const struct ir_block *b)
 {
-	return &rows[(size_t)block * live->words];
-}
+	u32 v = b->first;
 
-static inline bool live_bit(const u64 *row, u32 number)
-{
-	return row[(number - 1) / 64] >> (number - 1) % 64 & 1;
-}
-
-static inline void live_set(u64 *row, u32 number)
-{
-	row[(number - 1) / 64] |= 1ull << (number - 1) % 64;
+	while (v < b->end &&
+		(f->vals[v].op == IR_PHI || f->vals[v].op == IR_NONE || f->vals[v].op == IR_SELECT))
+		v++;
+	return v;
 }
 
 #endif

@@ -69,7 +69,7 @@ static int allocate(struct ir_func *f, struct alloc_result *ret_result)
 
 	if (!has_lse() && arm64_has_loops(f))
 		usable &= ~(1u << ARM64_LOOP_NEW | 1u << ARM64_LOOP_STATUS);
-	return alloc_registers(f, &arm64_alloc_target, usable, ret_result);
+	return alloc_registers(f, &arm64_alloc_target, usable, usable, ret_result);
 }
 
 static int lower(void *buf, struct ir_func *f, const struct alloc_result *alloc)
