@@ -152,6 +152,7 @@ enum ir_term {
 
 struct ir_block {
 	u32 first_insn, end_insn;
+	u32 more_turns; /* how many times more its instructions are executed (ir_unroll.c) */
 	u32 first, end; /* values; end is one past IR_END */
 	u8 term;	/* enum ir_term */
 	u8 cond, w;
@@ -325,6 +326,7 @@ void ir_fold_branch(struct ir_func *f, u32 block);
 
 /* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
 int ir_find_blocks(struct ir_func *f);
+int ir_unroll(struct ir_func *f); /* changes blocks; their predecessors are then to be found */
 void ir_live_vars(struct ir_func *f);
 void ir_find_slots(struct ir_func *f);
 void ir_find_effects(struct ir_program *p, u32 first_insn, u32 end_insn);

@@ -121,7 +121,6 @@ static int mark_reachable(struct ir_func *f)
 		for (i = 0; i < b->succ_count; i++) {
 			struct ir_block *s = &f->blocks[b->succ[i]];
 
-			s->pred_count++;
 			if (!s->is_reachable) {
 				s->is_reachable = true;
 				stack[depth++] = b->succ[i];
@@ -198,6 +197,12 @@ static int set_predecessors(struct ir_func *f)
 {
 	u32 i, k, total = 0;
 
+	for (i = 0; i < f->block_count; i++)
+		f->blocks[i].pred_count = 0;
+	for (i = 0; i < f->block_count; i++) {
+		for (k = 0; k < f->blocks[i].succ_count; k++)
+			f->blocks[f->blocks[i].succ[k]].pred_count++;
+	}
 	for (i = 0; i < f->block_count; i++) {
 		f->blocks[i].preds = total;
 		total += f->blocks[i].pred_count;
@@ -209,8 +214,6 @@ static int set_predecessors(struct ir_func *f)
 	for (i = 0; i < f->block_count; i++) {
 		const struct ir_block *b = &f->blocks[i];
 
-		if (!b->is_reachable)
-			continue;
 		for (k = 0; k < b->succ_count; k++) {
 			struct ir_block *s = &f->blocks[b->succ[k]];
 
@@ -238,6 +241,14 @@ static void set_loops(struct ir_func *f)
 			}
 		}
 	}
+}
+
+static int unroll(struct ir_func *f)
+{
+	u32 count = f->block_count;
+	int err = ir_unroll(f);
+
+	return err || f->block_count == count ? err : set_predecessors(f);
 }
 
 int ir_find_blocks(struct ir_func *f)
@@ -270,6 +281,8 @@ int ir_find_blocks(struct ir_func *f)
 	}
 	if (!err)
 		err = set_predecessors(f);
+	if (!err)
+		err = unroll(f);
 	if (!err)
 		set_loops(f);
 	return err;

@@ -557,10 +557,12 @@ static void count_fuel(struct build *b, u32 block)
 	}
 }
 
-static void end_block(struct build *b, u32 block, const struct insn_decoded *last)
+static void end_block(struct build *b, u32 block)
 {
 	struct ir_func *f = b->f;
 	struct ir_block *blk = &f->blocks[block];
+	const struct insn_decoded *last =
+		&b->program->insns[blk->end_insn - 1]; /* if it branches */
 	u32 v;
 
 	count_fuel(b, block);
@@ -701,11 +703,22 @@ static void build_entry(struct build *b)
 	hoist_constants(b);
 }
 
+static int build_insns(struct build *b, const struct ir_block *blk)
+{
+	const struct ir_program *p = b->program;
+	u32 insn;
+	int err = 0;
+
+	for (insn = blk->first_insn; insn < blk->end_insn && !err; insn += p->insns[insn].slots)
+		err = build_insn(b, &p->insns[insn]);
+	return err;
+}
+
 int ir_build_func(struct ir_func *f)
 {
 	struct build b = {.f = f, .program = f->program};
 	struct ir_program *p = f->program;
-	u32 i, insn, *vars;
+	u32 i, turn, *vars;
 	int err = 0;
 
 	vars = arena_calloc(&p->arena, (size_t)f->block_count * f->var_count, sizeof(u32));
@@ -714,7 +727,6 @@ int ir_build_func(struct ir_func *f)
 	build_entry(&b);
 	for (i = 0; i < f->block_count && !err; i++) {
 		struct ir_block *blk = &f->blocks[i];
-		const struct insn_decoded *d = NULL;
 
 		if (!blk->is_reachable)
 			continue;
@@ -722,13 +734,9 @@ int ir_build_func(struct ir_func *f)
 		begin_block(&b, i);
 		if (i == 0)
 			blk->first = 1;
-		for (insn = blk->first_insn; insn < blk->end_insn && !err; insn++) {
-			if (!p->insns[insn].slots)
-				continue;
-			d = &p->insns[insn];
-			err = build_insn(&b, d);
-		}
-		end_block(&b, i, d);
+		for (turn = 0; turn <= blk->more_turns && !err; turn++)
+			err = build_insns(&b, blk);
+		end_block(&b, i);
 		if (p->err)
 			return p->err;
 	}
@@ -764,12 +772,12 @@ static int find_live(struct ir_func *f, u32 depth)
 			f->has_tail_call |= p->funcs[callee].has_tail_call;
 		}
 	}
+	ir_find_effects(p, f->first_insn, f->end_insn);
 	err = ir_find_blocks(f);
 	if (err)
 		return err;
 	f->var_count = IR_REGS;
 	memset(f->var_of_word, -1, sizeof(f->var_of_word));
-	ir_find_effects(p, f->first_insn, f->end_insn);
 	ir_live_vars(f);
 	ir_find_slots(f);
 	if (f->var_count > IR_REGS)

@@ -114,6 +114,9 @@ static u32 fold_with_const(struct ir_func *f, enum ir_op op, u8 w, u32 a, u64 b)
 		if (w == 64 && va->op == IR_ADD && va->w == 64 && ir_is_const(f, va->b) &&
 			ir_fits_s32(f->vals[va->b].imm + b))
 			return ir_alu(f, IR_ADD, 64, va->a, ir_const(f, f->vals[va->b].imm + b));
+		if (w == 32 && va->op == IR_ADD && ir_is_const(f, va->b))
+			return ir_alu(f, IR_ADD, 32, va->a,
+				ir_const(f, (u64)(s64)(s32)(f->vals[va->b].imm + b)));
 		FALLTHROUGH;
 	case IR_OR:
 	case IR_XOR:

@@ -44,31 +44,52 @@ static bool is_bounded(struct ir_func *f, u32 phi, u32 k, const struct ir_block 
 	return goes_on && is_small(f, b->b);
 }
 
+/* How far v is ahead of a phi: it, or it and a small constant, for the comparison of b only. */
+static bool find_lead(struct ir_func *f, u32 v, u32 phi, const struct ir_block *b, u64 *ret_lead)
+{
+	const struct ir_val *val = &f->vals[v];
+
+	*ret_lead = 0;
+	if (v == phi)
+		return uses_in(f, b, phi) == val->uses;
+	if (val->op != IR_ADD || val->a != phi || val->uses != 1 || val->flags ||
+		!is_small(f, val->b) || val->w != f->vals[phi].w)
+		return false;
+	*ret_lead = f->vals[val->b].imm;
+	return true;
+}
+
 /*
- * A loop that compares i with c although it goes on with i + n compares that instead: then i is not
- * needed any more, and one register does.
+ * A loop that compares i, or i + m, with c although it goes on with i + n compares that instead:
+ * then one register does.
  */
 static bool compare_next(struct ir_func *f, u32 phi, u32 k)
 {
 	const struct ir_val *val = &f->vals[phi];
-	u32 next = f->args[val->args + k], limit;
+	u32 next = f->args[val->args + k], limit, old;
 	struct ir_block *b = &f->blocks[f->preds[f->blocks[val->block].preds + k]];
-	u64 sum = f->vals[b->b].imm + f->vals[f->vals[next].b].imm;
+	u64 sum = f->vals[b->b].imm + f->vals[f->vals[next].b].imm, lead;
 
-	if (b->term != IR_TERM_BRANCH || b->a != phi || f->vals[next].a != phi ||
-		!is_small(f, f->vals[next].b) || !ir_is_const(f, b->b) || !ir_fits_s32(sum) ||
-		uses_in(f, b, phi) != val->uses)
+	old = b->a;
+	if (b->term != IR_TERM_BRANCH || f->vals[next].a != phi || !is_small(f, f->vals[next].b) ||
+		!ir_is_const(f, b->b) || !find_lead(f, old, phi, b, &lead) ||
+		!ir_fits_s32(sum - lead) || sum < lead)
 		return false;
 	if (b->cond != IR_EQ && b->cond != IR_NE && !is_bounded(f, phi, k, b))
 		return false;
 	if (f->vals[next].w != b->w && !is_bounded(f, phi, k, b))
 		return false;
-	limit = ir_const(f, sum);
+	limit = ir_const(f, sum - lead);
 	b->a = f->vals[b->end - 1].a = next;
 	b->b = f->vals[b->end - 1].b = limit;
-	f->vals[phi].uses--;
 	f->vals[next].uses++;
 	f->vals[limit].uses++;
+	f->vals[old].uses--;
+	if (old != phi) {
+		f->vals[phi].uses--;
+		f->vals[old].op = IR_NONE;
+		f->vals[old].a = f->vals[old].b = 0;
+	}
 	return true;
 }
 

@@ -85,6 +85,38 @@ static void share(struct ir_func *f, u32 sum)
 	drop(f, sum);
 }
 
+/* Whether v is computed where user stands, or right before. */
+static bool is_near(const struct ir_func *f, const struct ir_val *v, const struct ir_val *user)
+{
+	const struct ir_block *b = &f->blocks[user->block];
+
+	return v->block == user->block || (b->pred_count == 1 && f->preds[b->preds] == v->block);
+}
+
+/*
+ * A constant that is added to a base or an index goes into the displacement: where that is all that
+ * is done with the sum, or it is a counter's, which has a register anyway.
+ */
+static void fold_const(struct ir_func *f, struct ir_val *v, u32 *half, u8 scale)
+{
+	u32 add = *half;
+	struct ir_val *s = &f->vals[add];
+	u64 disp = (u64)v->disp + (f->vals[s->b].imm << scale);
+
+	if (s->op != IR_ADD || s->w != 64 || !is_near(f, s, v) || !ir_is_const(f, s->b) ||
+		!ir_fits_s32(f->vals[s->b].imm) || !ir_fits_s32(disp) ||
+		(s->uses != 1 && f->vals[s->a].op != IR_PHI))
+		return;
+	v->disp = (s32)disp;
+	*half = s->a;
+	if (s->uses == 1) {
+		drop(f, add);
+	} else {
+		s->uses--;
+		f->vals[s->a].uses++;
+	}
+}
+
 /* A sum used once, as a base: its halves become base and index. */
 static void fold_index(struct ir_func *f, struct ir_val *v)
 {
@@ -328,10 +360,15 @@ void x86_fold_addresses(struct ir_func *f)
 	for (v = f->val_count - 1; v > 0; v--) {
 		struct ir_val *val = &f->vals[v];
 
-		if (is_memory(val))
-			fold_index(f, val);
-		else
+		if (!is_memory(val)) {
 			form_lea(f, val);
+			continue;
+		}
+		fold_index(f, val);
+		if (val->b) {
+			fold_const(f, val, &val->a, 0);
+			fold_const(f, val, &val->b, val->scale);
+		}
 	}
 }
 
