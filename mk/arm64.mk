@@ -8,7 +8,8 @@
 ARM64_TESTS := src/jit/arm64/emit_test test/unit/insn_suite_test test/unit/engine_test \
 	       test/unit/engine_diff_test src/helper/helper_test \
 	       test/unit/conformance_test test/unit/insn_memory_test \
-	       test/unit/jump_distance_test test/unit/blinding_test src/base/exec_mem_test \
+	       test/unit/jump_distance_test test/unit/idioms_test test/unit/loops_test \
+	       test/unit/blinding_test src/base/exec_mem_test \
 	       test/unit/engine_equal_test
 ARM64_BIN   := $(ARM64_TESTS:%=$(B)/static/%)
 

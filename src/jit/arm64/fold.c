@@ -54,8 +54,10 @@ static void fold_index(struct ir_func *f, struct ir_val *v)
 	drop(f, add);
 	if (f->vals[v->a].op == IR_SHL ||
 		(f->vals[v->a].op == IR_ZEXT && f->vals[v->b].op != IR_SHL)) {
-		v->b = v->a;
-		v->a = s->b;
+		u32 t = v->a;
+
+		v->a = v->b;
+		v->b = t;
 	}
 	shl = v->b;
 	s = &f->vals[shl];
