@@ -168,13 +168,19 @@ static void put_memory(struct gen *g)
 	if (chance(g, 30)) { /* variable offset */
 		u8 index = any_reg(g);
 
+		bool is_base_first = chance(g, 60);
+
 		put(g, INSN_MOV64_REG(SCRATCH_REG, 9));
 		put(g, INSN_ALU64_IMM(BPF_AND, index, 0x7f));
+		if (!is_base_first)
+			put(g, INSN_MOV64_REG(SCRATCH_REG, index));
 		if (chance(g, 30)) {
-			put(g, INSN_ALU64_IMM(BPF_AND, index, 0xf));
-			put(g, INSN_ALU64_IMM(BPF_LSH, index, (s32)below(g, 4)));
+			u8 scaled = is_base_first ? index : SCRATCH_REG;
+
+			put(g, INSN_ALU64_IMM(BPF_AND, scaled, 0xf));
+			put(g, INSN_ALU64_IMM(BPF_LSH, scaled, (s32)below(g, 4)));
 		}
-		put(g, INSN_ALU64_REG(BPF_ADD, SCRATCH_REG, index));
+		put(g, INSN_ALU64_REG(BPF_ADD, SCRATCH_REG, is_base_first ? index : 9));
 		base = SCRATCH_REG;
 	}
 	if (chance(g, 50))
@@ -494,7 +500,8 @@ static void put_counted(struct gen *g)
 {
 	static const u8 ops[] = {BPF_ADD, BPF_SUB, BPF_XOR, BPF_OR, BPF_AND, BPF_MUL, BPF_MOV};
 	u8 i = any_reg(g);
-	s32 from = (s32)below(g, 100), step = 1 + (s32)below(g, 9), turns = 1 + (s32)below(g, 6);
+	s32 from = (s32)below(g, 100), step = 1 + (s32)below(g, 9),
+	    turns = 1 + (s32)below(g, chance(g, 20) ? 40 : 6);
 	u32 start, left = 0, at, n = 1 + below(g, 5);
 	bool is_late = chance(g, 40);
 
