@@ -28,6 +28,8 @@ struct asm_opts {
 	 */
 	int (*call)(void *ctx, const char *name, size_t len, struct insn *ret_insn);
 	void *ctx;
+	/* Of an immediate beyond 32 bits its low ones are taken, as bpf_conformance does. */
+	bool has_wrapping_imm;
 };
 
 struct asm_error {

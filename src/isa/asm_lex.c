@@ -223,8 +223,9 @@ int asm_imm32(struct asm_parser *p, s32 *ret_imm)
 	err = read_number(p, &value, &is_negative);
 	if (err)
 		return err;
-	if (is_negative ? value > (u64)INT32_MAX + 1
-			: value > UINT32_MAX && (u64)(s64)(s32)value != value)
+	if (!p->opts->has_wrapping_imm &&
+		(is_negative ? value > (u64)INT32_MAX + 1
+			     : value > UINT32_MAX && (u64)(s64)(s32)value != value))
 		return asm_fail(p, at, "the immediate does not fit 32 bits");
 	*ret_imm = (s32)(u32)(is_negative ? 0 - value : value);
 	return 0;

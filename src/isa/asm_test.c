@@ -223,6 +223,15 @@ TEST(a_wide_value_takes_two_slots_only_when_it_must)
 	CHECK_ASM("w1 = 0xffffffff", INSN_MOV32_IMM(1, -1));
 }
 
+TEST(an_immediate_wraps_only_when_that_is_asked_for)
+{
+	struct asm_opts opts = {.has_wrapping_imm = true};
+
+	CHECK_ASM_OPTS("mov32 %r1, 0x987654321\nw2 += -4294967295\nr3 = 0x987654321", &opts,
+		INSN_MOV32_IMM(1, (s32)0x87654321), INSN_ALU32_IMM(BPF_ADD, 2, 1),
+		INSN_LD_IMM64(3, 0x987654321));
+}
+
 static void check_refused(
 	const char *file, int line, const char *text, u32 at_line, u32 column, const char *want)
 {
@@ -252,6 +261,7 @@ TEST(errors_name_line_and_column)
 	CHECK_REFUSED("x: exit\nx: exit", 2, 1, "label x is there twice");
 	CHECK_REFUSED("r0 = *(u64 *)(r1 +40000)", 1, 18, "the offset does not fit 16 bits");
 	CHECK_REFUSED("r0 += 0x100000000", 1, 7, "the immediate does not fit 32 bits");
+	CHECK_REFUSED("mov32 %r1, 0x987654321", 1, 12, "the immediate does not fit 32 bits");
 	CHECK_REFUSED("r0 = 0x10000000000000000", 1, 6, "the number does not fit 64 bits");
 	CHECK_REFUSED("(b7) r0 = r1", 1, 6, "this is opcode bf, not b7");
 	CHECK_REFUSED("(b7)", 1, 5, "expected an instruction");
