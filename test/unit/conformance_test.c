@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs a folder of test files in bpf_conformance's format: test/conformance, or what the
- *environment variable CONFORMANCE names (test/conformance/README.md has the format). Each program
- *runs
+ * Runs a folder of test files in bpf_conformance's format: test/conformance, or what the variable
+ * CONFORMANCE of the environment names (test/conformance/README.md has the format). A program runs
  *
  *	bare	  on each engine as it is, where it has no maps and calls none of Linux' helpers
  *	verified  as an instance loads it, on each engine, where it has plain instructions only
  *	kernel	  in the live kernel, where bpf(2) is permitted; the verdicts must be the same
  *
- * and the result must be the file's each time. Our own files cover every row of insns.def.
+ * and the result must be the file's each time. Nobody verified what runs bare, so it does that in
+ * a child, which it may crash. Our own files cover every row of insns.def.
  */
 #include "jit/engine.h"
 #include "test/btf_build.h"
@@ -21,8 +21,10 @@
 
 #include <dirent.h>
 #include <hachi/hachi.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define OWN_FOLDER "test/conformance"
 
@@ -30,6 +32,8 @@ enum {
 	MAX_BYTES = 2048,
 	MAX_MAPS = 8,
 	MAX_FUNCS = 16,
+	STACK_BYTES = 512,
+	MAX_SECONDS = 10,  /* of a bare run: emulators are slow */
 	HELPER_SUM = 1000, /* of our own files: the weighted sum of five arguments */
 	HELPER_LOOP,	   /* r1 times the callback r2, with i and r3 */
 };
@@ -43,18 +47,28 @@ struct file_map {
 struct file {
 	const char *path;
 	struct strbuf text, tail_text;
-	struct insn_vec insns, tail;
+	struct insn_vec insns, raw, tail;
 	u8 mem[MAX_BYTES], packet[MAX_BYTES], arena[MAX_BYTES];
 	u32 mem_len, packet_len, arena_len;
 	struct file_map maps[MAX_MAPS];
 	u32 map_count;
 	u64 result;
-	bool has_result, has_error;
+	bool has_result, has_error, has_failed;
 	u32 runs; /* that gave the result */
 };
 
+#define CHECK_FILE(f, cond, format, ...)                                                           \
+	(CHECK_MSG(cond, "%s: " format, (f)->path, __VA_ARGS__) || ((f)->has_failed = true, false))
+
 static u8 covered[INSN_KIND_COUNT];
 static u32 refused_count, kernel_count;
+
+/* Where results come from. */
+enum way { BARE_INTERP, BARE_JIT, VERIFIED_INTERP, VERIFIED_JIT, IN_KERNEL, WAY_COUNT };
+static const char *const way_names[] = {
+	"interp", "jit", "verified, interp", "verified, jit", "the kernel"};
+static u32 right_count[WAY_COUNT];
+static const char *const engine_names[] = {"interp", "jit"};
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
@@ -82,18 +96,24 @@ static void add_bytes(const char *line, u8 *bytes, u32 *len)
 		bytes[(*len)++] = (u8)byte;
 }
 
+/* No leading zero makes a number octal. */
+static int number_base(const char *text)
+{
+	return strstr(text, "0x") ? 16 : 10;
+}
+
 static void add_raw(struct file *f, const char *line)
 {
 	char *end;
 
 	for (;; line = end) {
-		u64 value = strtoull(line, &end, 0);
+		u64 value = strtoull(line, &end, number_base(line));
 		struct insn insn;
 
 		if (end == line)
 			return;
 		memcpy(&insn, &value, sizeof(insn));
-		if (vec_push(&f->insns, insn))
+		if (vec_push(&f->raw, insn))
 			tap_stop();
 	}
 }
@@ -125,7 +145,7 @@ static void add_line(struct file *f, enum section section, char *line)
 	case ARENA: add_bytes(line, f->arena, &f->arena_len); break;
 	case MAP: add_map(f, line); break;
 	case RESULT:
-		f->result = strtoull(line, NULL, 0);
+		f->result = strtoull(line, NULL, number_base(line));
 		f->has_result = true;
 		break;
 	case ERROR:
@@ -171,7 +191,7 @@ static int map_number(void *ctx, const char *name, size_t len)
 
 static bool assemble(struct file *f, const struct strbuf *text, struct insn_vec *out)
 {
-	struct asm_opts opts = {.map_fd = map_number, .ctx = f};
+	struct asm_opts opts = {.map_fd = map_number, .ctx = f, .has_wrapping_imm = true};
 	struct asm_error error;
 
 	if (!text->len)
@@ -182,11 +202,29 @@ static bool assemble(struct file *f, const struct strbuf *text, struct insn_vec 
 		f->has_error, "%s:%u:%u: %s", f->path, error.line, error.column, error.text);
 }
 
+/* Numbers stand for themselves, or beside text that must mean the same. */
+static bool take_raw(struct file *f)
+{
+	if (!f->raw.len)
+		return true;
+	if (f->insns.len)
+		return CHECK_MSG(f->raw.len == f->insns.len &&
+				!memcmp(f->raw.data, f->insns.data,
+					f->raw.len * sizeof(struct insn)),
+			"%s: asm and raw are different programs", f->path);
+	vec_release(&f->insns);
+	f->insns = f->raw;
+	f->raw = (struct insn_vec){0};
+	f->text.len = 0;
+	return true;
+}
+
 static void release(struct file *f)
 {
 	strbuf_release(&f->text);
 	strbuf_release(&f->tail_text);
 	vec_release(&f->insns);
+	vec_release(&f->raw);
 	vec_release(&f->tail);
 }
 
@@ -194,6 +232,7 @@ static void release(struct file *f)
 
 struct shape {
 	bool is_internal, has_helpers, has_own, has_arena, has_tail_call, has_callx;
+	bool leaves_frame; /* engines do not expect that */
 	u32 starts[MAX_FUNCS];
 	bool is_callback[MAX_FUNCS];
 	u32 func_count;
@@ -218,6 +257,23 @@ static void add_func(struct shape *s, u32 start, bool is_callback)
 	s->is_callback[at] = is_callback;
 }
 
+/* Whether it accesses what r10 does not point below, or too far below. */
+static bool is_outside_frame(const struct insn *insn)
+{
+	u8 class = BPF_CLASS(insn->op);
+	u8 base = class == BPF_LDX ? insn->src : insn->dst;
+
+	if ((class != BPF_LDX && class != BPF_ST && class != BPF_STX) || base != BPF_REG_10)
+		return false;
+	return insn->off < -STACK_BYTES || insn->off + (s32)insn_size_bytes(insn->op) > 0;
+}
+
+/* Verifiers have a say in these. */
+static bool is_for_verifiers(const struct file *f, const struct shape *s)
+{
+	return f->insns.len && !s->is_internal && !s->has_own && !s->has_arena;
+}
+
 /* Also notes which instructions the file covers. */
 static struct shape shape_of(const struct insn_vec *insns)
 {
@@ -235,6 +291,7 @@ static struct shape shape_of(const struct insn_vec *insns)
 		s.has_arena |= str_starts_with(d.desc->mnemonic, "arena") ||
 			d.desc->family == INSN_FAMILY_CAST;
 		s.has_callx |= d.kind == INSN_KIND_CALLX;
+		s.leaves_frame |= is_outside_frame(&insns->data[i]);
 		s.has_tail_call |= d.kind == INSN_KIND_TAIL_CALL;
 		s.has_own |= (d.kind == INSN_KIND_CALL && d.imm >= HELPER_SUM) ||
 			d.kind == INSN_KIND_CALL_KFUNC;
@@ -300,7 +357,7 @@ static struct insn *rewrite(
 	memcpy(insns + 1, f->insns.data, f->insns.len * sizeof(*insns));
 	for (k = 0; k < s->func_count; k++)
 		subprogs[k] = (struct code_subprog){.start = s->starts[k] + (k > 0),
-			.stack_bytes = 512,
+			.stack_bytes = STACK_BYTES,
 			.is_callback = s->is_callback[k],
 			.has_tail_call = s->has_tail_call};
 	for (i = 1; i < count; i++) {
@@ -353,32 +410,71 @@ static int run_bare(
 	return run.fault ? -EFAULT : 0;
 }
 
-static void check_value(struct file *f, const char *who, u64 got, u64 want)
+static void check_value(struct file *f, enum way way, u64 got, u64 want)
 {
-	if (CHECK_MSG(f->has_result && got == want, "%s: %s gives %#llx, not %#llx", f->path, who,
-		    (unsigned long long)got, (unsigned long long)want))
+	if (!CHECK_FILE(f, f->has_result, "%s takes what should be refused", way_names[way]))
+		return;
+	if (CHECK_FILE(f, got == want, "%s gives %#llx, not %#llx", way_names[way],
+		    (unsigned long long)got, (unsigned long long)want)) {
 		f->runs++;
+		right_count[way]++;
+	}
 }
 
+struct bare_outcome {
+	int err, status; /* of the run, of the process */
+	u64 value;
+};
+
+static struct bare_outcome run_in_child(
+	const struct engine *engine, const struct file *f, const struct shape *s)
+{
+	static struct bare_outcome *shared;
+	struct bare_outcome outcome;
+	pid_t child;
+
+	if (!shared) {
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		REQUIRE(shared != MAP_FAILED);
+	}
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child == 0) {
+		alarm(MAX_SECONDS);
+		signal(SIGSEGV, SIG_DFL); /* no sanitizer's report of it */
+		shared->err = run_bare(engine, f, s, &shared->value);
+		_exit(0);
+	}
+	REQUIRE_EQ(waitpid(child, &outcome.status, 0), child);
+	outcome.err = shared->err;
+	outcome.value = shared->value;
+	return outcome;
+}
+
+/* Of programs that must be refused, engines need not refuse those that verifiers do. */
 static void try_bare(struct file *f, const struct shape *s)
 {
-	static const char *const names[] = {"interp", "jit"};
-	u64 value = 0;
-	u32 i;
+	enum way way;
 
-	if (f->map_count || s->has_helpers || s->has_tail_call)
+	if (f->map_count || s->has_helpers || s->has_tail_call || s->leaves_frame)
 		return;
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		const struct engine *engine = engine_by_name(names[i]);
-		int err;
+	for (way = BARE_INTERP; way <= BARE_JIT; way++) {
+		const struct engine *engine = engine_by_name(engine_names[way]);
+		struct bare_outcome o;
 
 		if (!engine)
 			continue;
-		err = run_bare(engine, f, s, &value);
-		if (!err)
-			check_value(f, names[i], value, f->result);
-		else if (CHECK_MSG(f->has_error || s->has_callx, "%s: %s gives %d", f->path,
-				 names[i], err))
+		o = run_in_child(engine, f, s);
+		if ((o.status || !o.err) && f->has_error && is_for_verifiers(f, s))
+			continue;
+		if (!CHECK_FILE(f, o.status == 0, "%s dies: %s", way_names[way],
+			    WIFSIGNALED(o.status) ? strsignal(WTERMSIG(o.status)) : "exit"))
+			continue;
+		if (!o.err)
+			check_value(f, way, o.value, f->result);
+		else if (CHECK_FILE(f, f->has_error || s->has_callx, "%s gives error %d",
+				 way_names[way], o.err))
 			f->runs++;
 	}
 }
@@ -560,7 +656,7 @@ static int run_verified(struct file *f, u64 *ret_value)
 
 	if (!err) {
 		err = run_loaded(f, l.prog, l.out, ret_value);
-		CHECK_MSG(err == 0, "%s: the run gives %d", f->path, err);
+		CHECK_FILE(f, err == 0, "the run gives error %d", err);
 	}
 	close_file(f, &l);
 	return err;
@@ -588,26 +684,25 @@ static bool has_kernel(void)
 /* Results of packet programs are those of a test run, 32 bits. */
 static void try_verified(struct file *f, const struct shape *s)
 {
-	static const char *const names[] = {"interp", "jit"};
 	u64 value = 0, want = f->packet_len ? (u32)f->result : f->result;
+	bool is_taken;
 	int err = 0;
 	u32 i;
 
-	if (s->is_internal || s->has_own || s->has_arena || !f->insns.len)
+	if (!is_for_verifiers(f, s))
 		return;
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		struct hachi_opts opts = {.size = sizeof(opts), .engine = names[i], .btf_path = ""};
-		char who[32];
+	for (i = 0; i < ARRAY_SIZE(engine_names); i++) {
+		struct hachi_opts opts = {
+			.size = sizeof(opts), .engine = engine_names[i], .btf_path = ""};
 
-		if (!engine_by_name(names[i]))
+		if (!engine_by_name(engine_names[i]))
 			continue;
 		REQUIRE_EQ(hachi_new(&opts, &instance), 0);
 		err = run_verified(f, &value);
 		hachi_free(instance);
 		instance = NULL;
-		snprintf(who, sizeof(who), "verified, %s", names[i]);
 		if (!err)
-			check_value(f, who, value, want);
+			check_value(f, VERIFIED_INTERP + i, value, want);
 		else
 			f->runs += f->has_error;
 	}
@@ -615,41 +710,56 @@ static void try_verified(struct file *f, const struct shape *s)
 	if (!has_kernel())
 		return;
 	kernel_count++;
-	i = run_verified(f, &value) == 0;
-	CHECK_MSG(i == !err, "%s: %s by the kernel, %s here (%d)", f->path,
-		i ? "accepted" : "refused", err ? "refused" : "accepted", err);
-	if (i)
-		check_value(f, "the kernel", value, want);
+	is_taken = run_verified(f, &value) == 0;
+	CHECK_FILE(f, is_taken == !err, "%s by the kernel, %s here (%d)",
+		is_taken ? "accepted" : "refused", err ? "refused" : "accepted", err);
+	if (is_taken)
+		check_value(f, IN_KERNEL, value, want);
 }
 
 /* ---- a folder ---------------------------------------------------------------------------- */
 
 static u32 file_count, passed_count, skipped_count;
 
+/* Why nobody can be asked for the result of a program. */
+static const char *why_skipped(const struct file *f, const struct shape *s)
+{
+	if (f->has_error)
+		return NULL;
+	if (s->has_callx)
+		return "calls through registers exist nowhere";
+	return s->leaves_frame && !f->runs ? "it leaves its frame, and verifiers refuse it" : NULL;
+}
+
+static void run_file(struct file *f)
+{
+	struct shape s = shape_of(&f->insns);
+	const char *why;
+
+	shape_of(&f->tail);
+	try_bare(f, &s);
+	try_verified(f, &s);
+	why = why_skipped(f, &s);
+	if (why) {
+		skipped_count++;
+		tap_note("%s: skipped: %s", f->path, why);
+	} else if (CHECK_FILE(f, f->runs > 0 || f->has_failed, "%s", "nobody ran it")) {
+		passed_count += !f->has_failed;
+	}
+}
+
 static void try_file(const char *path)
 {
 	struct file f = {.path = path};
-	struct shape s;
-	u32 i;
 
 	file_count++;
 	if (read_file(&f) && assemble(&f, &f.text, &f.insns) &&
-		assemble(&f, &f.tail_text, &f.tail)) {
-		s = shape_of(&f.insns);
-		shape_of(&f.tail);
-		try_bare(&f, &s);
-		try_verified(&f, &s);
-		if (s.has_callx && !f.has_error) {
-			skipped_count++;
-			tap_note("%s: calls through registers exist nowhere", path);
-		} else if (!f.insns.len && f.has_error) {
+		assemble(&f, &f.tail_text, &f.tail) && take_raw(&f)) {
+		if (!f.insns.len && f.has_error)
 			passed_count++; /* the assembler's refusal */
-		} else if (CHECK_MSG(f.runs > 0, "%s: nobody ran it", path)) {
-			passed_count++;
-		}
+		else
+			run_file(&f);
 	}
-	for (i = 0; i < f.map_count; i++)
-		f.maps[i].fd = -1;
 	release(&f);
 }
 
@@ -692,10 +802,33 @@ static const char *folder_wanted(void)
 
 TEST(every_file_gives_its_result_on_every_engine)
 {
+	u32 way;
+
 	try_folder(folder_wanted());
 	tap_note("%u files: %u passed, %u skipped; %u refused by the verifier, %u in the kernel",
 		file_count, passed_count, skipped_count, refused_count, kernel_count);
+	for (way = 0; way < WAY_COUNT; way++)
+		tap_note("%u results by %s", right_count[way], way_names[way]);
 	CHECK(file_count > 0);
+}
+
+TEST(a_program_that_crashes_an_engine_ends_only_its_child)
+{
+	static const char text[] = "mov %r0, 4096\nldxdw %r0, [%r0+0]\nexit\n";
+	struct file f = {.path = "crash"};
+	struct shape s;
+	u32 i;
+
+	strbuf_printf(&f.text, "%s", text);
+	REQUIRE(assemble(&f, &f.text, &f.insns));
+	s = shape_of(&f.insns);
+	for (i = 0; i < ARRAY_SIZE(engine_names); i++) {
+		const struct engine *engine = engine_by_name(engine_names[i]);
+
+		if (engine)
+			CHECK(run_in_child(engine, &f, &s).status != 0);
+	}
+	release(&f);
 }
 
 TEST(the_files_cover_every_instruction)
