@@ -60,6 +60,8 @@ static struct row_bits {
 	u64 mask, value;
 } row_bits[INSN_KIND_COUNT];
 
+static struct insn_brief row_briefs[INSN_KIND_COUNT];
+
 static bool is_fixed(struct insn_field field)
 {
 	return field.use == INSN_FIELD_EQ;
@@ -93,6 +95,25 @@ static struct row_bits find_row_bits(const struct insn_desc *desc)
 	return (struct row_bits){bits_of(&mask), bits_of(&value)};
 }
 
+static bool has_imm_operand(const struct insn_desc *desc)
+{
+	return desc->imm.use == INSN_FIELD_ANY && desc->src.use == INSN_FIELD_EQ;
+}
+
+static struct insn_brief row_brief(const struct insn_desc *desc)
+{
+	return (struct insn_brief){
+		.family = desc->family,
+		.operation = desc->operation,
+		.width = desc->width,
+		.scope = desc->scope,
+		.reads = desc->reads,
+		.writes = desc->writes,
+		.slots = 1,
+		.is_imm = has_imm_operand(desc),
+	};
+}
+
 __attribute__((constructor)) static void op_ranges_init(void)
 {
 	for (int op = 0; op < 256; op++)
@@ -103,6 +124,7 @@ __attribute__((constructor)) static void op_ranges_init(void)
 		range->first = MIN(range->first, kind);
 		range->last = kind;
 		row_bits[kind] = find_row_bits(&insn_descs[kind]);
+		row_briefs[kind] = row_brief(&insn_descs[kind]);
 	}
 }
 
@@ -268,7 +290,7 @@ static enum insn_error decode(
 		.imm = insn->imm,
 		.imm64 = is_wide ? insn_imm64(insn) : (u64)(s64)insn->imm,
 		.slots = is_wide ? 2 : 1,
-		.is_imm = desc->imm.use == INSN_FIELD_ANY && desc->src.use == INSN_FIELD_EQ,
+		.is_imm = has_imm_operand(desc),
 	};
 	return INSN_OK;
 }
@@ -291,6 +313,33 @@ int insn_decode(const struct insn *insn, size_t left, struct insn_decoded *ret)
 int insn_decode_any(const struct insn *insn, size_t left, struct insn_decoded *ret)
 {
 	return decode_or_error(insn, left, true, ret);
+}
+
+int insn_decode_brief(const struct insn *insn, size_t left, struct insn_brief *ret)
+{
+	struct op_range range = op_ranges[insn->op];
+	struct insn_decoded decoded;
+	u32 kind = range.first;
+
+	while (kind < range.last && !row_fits((u16)kind, insn))
+		kind++;
+	/* whatever may be wrong is looked at more closely */
+	if (unlikely(!left || insn_is_ld_imm64(insn) || insn->dst >= INSN_REG_COUNT ||
+		    insn->src >= INSN_REG_COUNT || kind > range.last ||
+		    !row_fits((u16)kind, insn))) {
+		int err = insn_decode_any(insn, left, &decoded);
+
+		if (err)
+			return err;
+		kind = decoded.kind;
+	}
+	*ret = row_briefs[kind];
+	ret->slots = (u8)(1 + insn_is_ld_imm64(insn));
+	ret->dst = insn->dst;
+	ret->src = insn->src;
+	ret->off = insn->off;
+	ret->imm = insn->imm;
+	return 0;
 }
 
 void insn_error_text(enum insn_error error, const struct insn *insn, char *buf, size_t size)

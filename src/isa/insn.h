@@ -249,6 +249,18 @@ struct insn_decoded {
 int insn_decode(const struct insn *insn, size_t left, struct insn_decoded *ret);
 int insn_decode_any(const struct insn *insn, size_t left, struct insn_decoded *ret);
 
+/* The same of any kind, for those who read much: what matters of its row stands beside it. */
+struct insn_brief {
+	u8 family, operation, width, scope, reads, writes; /* as in insn_desc */
+	u8 slots;
+	bool is_imm;
+	u8 dst, src;
+	s16 off;
+	s32 imm;
+};
+
+int insn_decode_brief(const struct insn *insn, size_t left, struct insn_brief *ret);
+
 /*
  * What the kernel checks in one pass over the program before it follows any path: opcode known,
  * LDX fields, the slots of LD_IMM64. INSN_OK or the error; registers and the fields of other

@@ -172,6 +172,7 @@ struct ir_block {
 struct ir_func {
 	struct ir_program *program;
 	u32 index, first_insn, end_insn;
+	u32 first_jump, end_jump, first_call, end_call; /* in ir_program.jumps and .calls */
 	struct ir_block *blocks;
 	u32 block_count;
 	u32 *preds;			 /* block numbers */
@@ -219,9 +220,13 @@ struct ir_program {
 	const struct code *code;
 	const struct image *image; /* being made */
 	struct arena arena;
-	struct insn_decoded *insns; /* by instruction */
+	struct insn_brief *insns;   /* by instruction */
 	struct ir_effects *effects; /* by instruction */
-	u32 *block_of_insn;	    /* within the function; UINT32_MAX = no start of a block */
+	u32 *block_of_insn;	    /* within the function; of first instructions of blocks */
+	u64 *starts;		    /* bits by instruction: a block begins there */
+	u32 *jumps, jump_count;	    /* instructions that end blocks */
+	u32 *calls, call_count;	    /* calls of functions, and tail calls */
+	bool has_imm64;
 	struct ir_func *funcs;
 	u32 func_count;
 	u32 *callees_first; /* functions in an order in which callees stand before callers */
@@ -315,9 +320,9 @@ void ir_forget_memory(struct ir_func *f);
 bool ir_stores_miss(const struct ir_func *f, u32 base, s64 disp, u32 size);
 
 /* ir_inline.c: what a helper call becomes without a call. */
-const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn);
+const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_brief *insn);
 u32 ir_inline_lookup(struct ir_func *f, const struct code_map *map, u32 key);
-helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded *insn);
+helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_brief *insn);
 /* The result of a helper that only reads what the run knows; 0 = it must be called. */
 u32 ir_inline_helper(struct ir_func *f, u32 id);
 
@@ -329,9 +334,13 @@ int ir_find_blocks(struct ir_func *f);
 int ir_unroll(struct ir_func *f); /* changes blocks; their predecessors are then to be found */
 void ir_live_vars(struct ir_func *f);
 void ir_find_slots(struct ir_func *f);
-void ir_find_effects(struct ir_program *p, u32 first_insn, u32 end_insn);
+/* of calls of functions: only when the callee is known */
+void ir_find_effects(struct ir_program *p, u32 insn);
 u64 ir_insn_reads(const struct ir_func *f, u32 insn); /* variables */
-s32 ir_slot_var(const struct ir_func *f, u32 insn);   /* -1 = none */
+/* The function that the call at insn leads to, or NULL. */
+struct ir_func *ir_callee(const struct ir_program *p, u32 insn);
+u64 ir_imm64(const struct ir_program *p, const struct insn_brief *d);
+s32 ir_slot_var(const struct ir_func *f, u32 insn); /* -1 = none */
 int ir_build(const struct code *code, const struct image *image, struct ir_program *ret_program);
 int ir_build_func(struct ir_func *f);
 void ir_release(struct ir_program *program);

@@ -5,56 +5,79 @@
  */
 #include "jit/ir.h"
 
+#include "base/bitset.h"
 #include "spec/helper.h"
-
-static bool ends_block(const struct insn_decoded *d)
-{
-	switch (d->desc->family) {
-	case INSN_FAMILY_JA:
-	case INSN_FAMILY_JCC:
-	case INSN_FAMILY_MAY_GOTO:
-	case INSN_FAMILY_EXIT: return true;
-	default: return false;
-	}
-}
 
 /* Instruction that a jump at insn goes to; verified, but checked again. */
 static s64 jump_target(const struct ir_func *f, u32 insn)
 {
-	const struct insn_decoded *d = &f->program->insns[insn];
+	const struct insn_brief *d = &f->program->insns[insn];
 
-	return (s64)insn + 1 + (d->kind == INSN_KIND_JA32 ? d->imm : d->off);
+	return (s64)insn + 1 + d->off + (d->family == INSN_FAMILY_JA ? d->imm : 0);
 }
 
-static int mark_starts(struct ir_func *f, u32 *ret_count)
+static int mark_starts(struct ir_func *f)
 {
 	struct ir_program *p = f->program;
-	u32 i, count = 0;
+	u32 k;
 
-	p->block_of_insn[f->first_insn] = 0;
+	bitset_set(p->starts, f->first_insn);
 	f->has_entry_block = false;
-	for (i = f->first_insn; i < f->end_insn; i += p->insns[i].slots) {
-		const struct insn_decoded *d = &p->insns[i];
+	for (k = f->first_jump; k < f->end_jump; k++) {
+		u32 i = p->jumps[k];
 		s64 to;
 
-		if (!ends_block(d))
-			continue;
 		if (i + 1 < f->end_insn)
-			p->block_of_insn[i + 1] = 0;
-		if (d->desc->family == INSN_FAMILY_EXIT)
+			bitset_set(p->starts, i + 1);
+		if (p->insns[i].family == INSN_FAMILY_EXIT)
 			continue;
 		to = jump_target(f, i);
 		if (to < f->first_insn || to >= f->end_insn || !p->insns[to].slots)
 			return -EINVAL;
-		p->block_of_insn[to] = 0;
+		bitset_set(p->starts, (size_t)to);
 		f->has_entry_block |= to == f->first_insn;
 	}
+	return 0;
+}
+
+/* The bits of instructions `64 * word` and so on that start blocks of f. */
+static u64 starts_in(const struct ir_func *f, u32 word)
+{
+	u64 bits = f->program->starts[word];
+
+	if (word == f->first_insn / 64)
+		bits &= UINT64_MAX << f->first_insn % 64;
+	if (word == f->end_insn / 64)
+		bits &= ~(UINT64_MAX << f->end_insn % 64);
+	return bits;
+}
+
+static int make_blocks(struct ir_func *f)
+{
+	struct ir_program *p = f->program;
+	u32 w, count = f->has_entry_block, last = (f->end_insn - 1) / 64;
+	u64 bits;
+
+	for (w = f->first_insn / 64; w <= last; w++)
+		count += (u32)__builtin_popcountll(starts_in(f, w));
+	f->blocks = arena_calloc(&p->arena, count, sizeof(*f->blocks));
+	if (!f->blocks)
+		return -ENOMEM;
+	f->blocks[0].first_insn = f->blocks[0].end_insn = f->first_insn;
+	f->block_count = count;
 	count = f->has_entry_block;
-	for (i = f->first_insn; i < f->end_insn; i++) {
-		if (p->block_of_insn[i] == 0)
-			p->block_of_insn[i] = count++;
+	for (w = f->first_insn / 64; w <= last; w++) {
+		for (bits = starts_in(f, w); bits; bits &= bits - 1) {
+			u32 insn = 64 * w + (u32)__builtin_ctzll(bits);
+
+			p->block_of_insn[insn] = count;
+			f->blocks[count].first_insn = insn;
+			if (count)
+				f->blocks[count - 1].end_insn = insn;
+			count++;
+		}
 	}
-	*ret_count = count;
+	f->blocks[count - 1].end_insn = f->end_insn;
 	return 0;
 }
 
@@ -63,7 +86,7 @@ static int set_successors(struct ir_func *f, u32 block)
 	struct ir_program *p = f->program;
 	struct ir_block *b = &f->blocks[block];
 	u32 last = b->end_insn - 1;
-	const struct insn_decoded *d;
+	const struct insn_brief *d;
 
 	if (f->has_entry_block && block == 0) {
 		b->term = IR_TERM_JUMP;
@@ -75,7 +98,7 @@ static int set_successors(struct ir_func *f, u32 block)
 	d = &p->insns[last];
 	b->succ_count = 0;
 	b->term = IR_TERM_JUMP;
-	switch (d->desc->family) {
+	switch (d->family) {
 	case INSN_FAMILY_EXIT: b->term = IR_TERM_RETURN; return 0;
 	case INSN_FAMILY_JCC:
 		b->term = IR_TERM_BRANCH;
@@ -107,7 +130,7 @@ static int set_successors(struct ir_func *f, u32 block)
 
 static int mark_reachable(struct ir_func *f)
 {
-	u32 *stack = arena_calloc(&f->program->arena, f->block_count + 1, 2 * sizeof(u32));
+	u32 *stack = arena_alloc(&f->program->arena, f->block_count * sizeof(u32));
 	u32 depth = 0;
 
 	if (!stack)
@@ -148,16 +171,15 @@ static void visit_order(const struct ir_block *b, const struct ir_block *blocks,
 static int order_blocks(struct ir_func *f)
 {
 	u32 n = f->block_count, depth = 0, place = n, i, k;
-	u32 *stack = arena_calloc(&f->program->arena, 3 * (size_t)n, sizeof(u32));
-	struct ir_block *ordered = arena_calloc(&f->program->arena, n, sizeof(*ordered));
+	u32 *stack = arena_alloc(&f->program->arena, 3 * (size_t)n * sizeof(u32));
+	struct ir_block *ordered = arena_alloc(&f->program->arena, n * sizeof(*ordered));
 	u32 *new_of, *next;
 
 	if (!stack || !ordered)
 		return -ENOMEM;
 	new_of = stack + n;
 	next = new_of + n; /* successors visited; UINT32_MAX = not seen */
-	memset(next, 0xff, n * sizeof(u32));
-	memset(new_of, 0xff, n * sizeof(u32));
+	memset(new_of, 0xff, 2 * (size_t)n * sizeof(u32));
 	stack[depth++] = 0;
 	next[0] = 0;
 	while (depth) {
@@ -208,7 +230,7 @@ static int set_predecessors(struct ir_func *f)
 		total += f->blocks[i].pred_count;
 		f->blocks[i].pred_count = 0;
 	}
-	f->preds = arena_calloc(&f->program->arena, total + 1, sizeof(u32));
+	f->preds = arena_alloc(&f->program->arena, (total + 1) * sizeof(u32));
 	if (!f->preds)
 		return -ENOMEM;
 	for (i = 0; i < f->block_count; i++) {
@@ -223,10 +245,14 @@ static int set_predecessors(struct ir_func *f)
 	return 0;
 }
 
-/* A jump backwards from j to h makes h..j a loop, which is what compilers emit. */
-static void set_loops(struct ir_func *f)
+/*
+ * A jump backwards from j to h makes h..j a loop, which is what compilers emit. A block's depth is
+ * the number of loops around it, as far as it matters.
+ */
+static int set_loops(struct ir_func *f)
 {
-	u32 i, k, b;
+	u32 i, k, depth = 0;
+	u32 *begins = NULL; /* by block, loops that begin there; then those that end before it */
 
 	for (i = 0; i < f->block_count; i++) {
 		for (k = 0; k < f->blocks[i].succ_count; k++) {
@@ -234,13 +260,21 @@ static void set_loops(struct ir_func *f)
 
 			if (head > i || !f->blocks[i].is_reachable)
 				continue;
+			if (!begins)
+				begins = arena_calloc(&f->program->arena,
+					2 * ((size_t)f->block_count + 1), sizeof(u32));
+			if (!begins)
+				return -ENOMEM;
 			f->blocks[head].is_loop_head = true;
-			for (b = head; b <= i; b++) {
-				if (f->blocks[b].loop_depth < 4)
-					f->blocks[b].loop_depth++;
-			}
+			begins[2 * head]++;
+			begins[2 * (i + 1) + 1]++;
 		}
 	}
+	for (i = 0; begins && i < f->block_count; i++) {
+		depth += begins[2 * i] - begins[2 * i + 1];
+		f->blocks[i].loop_depth = (u8)MIN(depth, 4);
+	}
+	return 0;
 }
 
 static int unroll(struct ir_func *f)
@@ -253,49 +287,35 @@ static int unroll(struct ir_func *f)
 
 int ir_find_blocks(struct ir_func *f)
 {
-	u32 i, block = 0;
-	int err = mark_starts(f, &f->block_count);
+	u32 i;
+	int err = mark_starts(f);
 
-	if (err)
-		return err;
-	f->blocks = arena_calloc(&f->program->arena, f->block_count, sizeof(*f->blocks));
-	if (!f->blocks)
-		return -ENOMEM;
-	f->blocks[0].first_insn = f->blocks[0].end_insn = f->first_insn;
-	for (i = f->first_insn; i < f->end_insn; i++) {
-		if (f->program->block_of_insn[i] == UINT32_MAX)
-			continue;
-		block = f->program->block_of_insn[i];
-		f->blocks[block].first_insn = i;
-		if (block)
-			f->blocks[block - 1].end_insn = i;
-	}
-	f->blocks[block].end_insn = f->end_insn;
+	if (!err)
+		err = make_blocks(f);
 	for (i = 0; i < f->block_count && !err; i++)
 		err = set_successors(f, i);
 	if (!err)
 		err = mark_reachable(f);
-	if (!err) {
-		set_loops(f);
+	if (!err)
+		err = set_loops(f);
+	if (!err)
 		err = order_blocks(f);
-	}
 	if (!err)
 		err = set_predecessors(f);
 	if (!err)
 		err = unroll(f);
 	if (!err)
-		set_loops(f);
+		err = set_loops(f);
 	return err;
 }
 
-static u32 uses_to_vars(u8 uses, const struct insn_decoded *d)
+static u32 uses_to_vars(u8 uses, const struct insn_brief *d)
 {
 	enum { ALL = (1 << IR_REGS) - 1 };
 	/* by INSN_USES_R0, _R6, _ARGS */
 	static const u16 fixed[] = {0, 0x1, 0x40, 0x41, 0x3e, 0x3f, 0x7e, 0x7f};
-	u32 dst = 1u << (d->dst & 0xf), src = 1u << (d->src & 0xf);
-
-	return ((uses & INSN_USES_DST ? dst : 0) | (uses & INSN_USES_SRC ? src : 0) |
+	STATIC_ASSERT(INSN_USES_DST == 1 && INSN_USES_SRC == 2);
+	return ((uses & 1u) << d->dst | (uses >> 1 & 1u) << d->src |
 		       fixed[uses / INSN_USES_R0 & 7]) &
 		ALL;
 }
@@ -314,18 +334,16 @@ static u32 helper_reads(s32 id)
 
 static u32 reads_of(const struct ir_program *p, u32 insn)
 {
-	const struct insn_decoded *d = &p->insns[insn];
-	u32 reads = uses_to_vars(d->desc->reads, d);
+	const struct insn_brief *d = &p->insns[insn];
+	u32 reads = uses_to_vars(d->reads, d);
 
-	switch (d->desc->operation) {
-	case INSN_DO_CALL_FUNC: {
-		u32 callee;
-
-		for (callee = 0; callee < p->func_count; callee++) {
-			if (p->funcs[callee].first_insn == insn + 1 + (u32)d->imm)
-				return p->funcs[callee].entry_live & 0x3e;
-		}
+	if (d->family != INSN_FAMILY_CALL)
 		return reads;
+	switch (d->operation) {
+	case INSN_DO_CALL_FUNC: {
+		const struct ir_func *callee = p->funcs ? ir_callee(p, insn) : NULL;
+
+		return callee ? callee->entry_live & 0x3e : reads;
 	}
 	case INSN_DO_TAIL_CALL: return 0xe;
 	case INSN_DO_CALL: return ir_inlined_map(p, d) ? 1 << 2 : reads & helper_reads(d->imm);
@@ -333,37 +351,50 @@ static u32 reads_of(const struct ir_program *p, u32 insn)
 	}
 }
 
-static u32 writes_of(const struct insn_decoded *d)
+static u32 writes_of(const struct insn_brief *d)
 {
-	u32 writes = uses_to_vars(d->desc->writes, d);
+	u32 writes = uses_to_vars(d->writes, d);
 
 	/* when it falls through r0 has a value of its own: none is defined */
-	return d->desc->operation == INSN_DO_TAIL_CALL ? writes & 0x3e : writes;
+	return d->operation == INSN_DO_TAIL_CALL ? writes & 0x3e : writes;
 }
 
 /* Words are counted downwards from r10. */
-static s16 slot_of(const struct insn_decoded *d)
+static s16 slot_of(const struct insn_brief *d)
 {
-	bool is_load = d->desc->operation == INSN_DO_LOAD;
+	bool is_load = d->operation == INSN_DO_LOAD;
 
-	if ((!is_load && d->desc->operation != INSN_DO_STORE) ||
+	if ((!is_load && d->operation != INSN_DO_STORE) ||
 		(is_load ? d->src : d->dst) != BPF_REG_10 || d->off >= 0 || d->off % 4 ||
 		-d->off / 4 >= IR_STACK_WORDS)
 		return 0;
 	return (s16)(-d->off / 4);
 }
 
-void ir_find_effects(struct ir_program *p, u32 first_insn, u32 end_insn)
+struct ir_func *ir_callee(const struct ir_program *p, u32 insn)
 {
-	u32 i;
+	u32 start = insn + 1 + (u32)p->insns[insn].imm, low = 0, high = p->func_count;
 
-	for (i = first_insn; i < end_insn; i++) {
-		if (!p->insns[i].slots)
-			continue;
-		p->effects[i].reads = (u16)reads_of(p, i);
-		p->effects[i].writes = (u16)writes_of(&p->insns[i]);
-		p->effects[i].slot = slot_of(&p->insns[i]);
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (p->funcs[mid].first_insn == start)
+			return &p->funcs[mid];
+		if (p->funcs[mid].first_insn < start)
+			low = mid + 1;
+		else
+			high = mid;
 	}
+	return NULL;
+}
+
+void ir_find_effects(struct ir_program *p, u32 insn)
+{
+	p->effects[insn] = (struct ir_effects){
+		.reads = (u16)reads_of(p, insn),
+		.writes = (u16)writes_of(&p->insns[insn]),
+		.slot = slot_of(&p->insns[insn]),
+	};
 }
 
 u64 ir_insn_reads(const struct ir_func *f, u32 insn)
@@ -371,7 +402,7 @@ u64 ir_insn_reads(const struct ir_func *f, u32 insn)
 	s32 var = ir_slot_var(f, insn);
 	u64 reads = f->program->effects[insn].reads;
 
-	if (var >= 0 && f->program->insns[insn].desc->operation == INSN_DO_LOAD)
+	if (var >= 0 && f->program->insns[insn].operation == INSN_DO_LOAD)
 		reads |= 1ull << var;
 	return reads;
 }
@@ -390,7 +421,7 @@ static void find_use_def(const struct ir_func *f, struct ir_block *b)
 		if (e->slot && f->var_of_word[e->slot] >= 0) {
 			u64 var = 1ull << f->var_of_word[e->slot];
 
-			if (p->insns[insn].desc->operation == INSN_DO_LOAD)
+			if (p->insns[insn].operation == INSN_DO_LOAD)
 				reads |= var;
 			else
 				writes |= var;

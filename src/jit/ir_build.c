@@ -7,6 +7,7 @@
  */
 #include "jit/ir.h"
 
+#include "base/bitset.h"
 #include "runtime/interp.h"
 
 struct build {
@@ -62,7 +63,7 @@ static u32 user_const(struct build *b, u64 imm)
 	return ir_alu(f, IR_OR, 64, high, low);
 }
 
-static u32 operand(struct build *b, const struct insn_decoded *d)
+static u32 operand(struct build *b, const struct insn_brief *d)
 {
 	return d->is_imm ? user_const(b, (u64)(s64)d->imm) : read_reg(b, d->src);
 }
@@ -90,11 +91,11 @@ static const u8 alu_ops[] = {
 	[INSN_DO_SMOD] = IR_SMOD,
 };
 
-static void build_alu(struct build *b, const struct insn_decoded *d)
+static void build_alu(struct build *b, const struct insn_brief *d)
 {
 	const struct code_fact *facts = b->program->code->facts;
 	u32 dst = read_reg(b, d->dst), src = operand(b, d), before = b->f->val_count;
-	u32 v = ir_alu(b->f, (enum ir_op)alu_ops[d->desc->operation], d->desc->width, dst, src);
+	u32 v = ir_alu(b->f, (enum ir_op)alu_ops[d->operation], d->width, dst, src);
 	u8 op = b->f->vals[v].op;
 
 	/* only for a division made here: x / 1 is x, which may be another one */
@@ -104,34 +105,34 @@ static void build_alu(struct build *b, const struct insn_decoded *d)
 	write_reg(b, d->dst, v);
 }
 
-static void build_mov(struct build *b, const struct insn_decoded *d)
+static void build_mov(struct build *b, const struct insn_brief *d)
 {
 	u32 v = operand(b, d);
 
-	write_reg(b, d->dst, d->desc->width == 32 ? ir_zext(b->f, 4, v) : v);
+	write_reg(b, d->dst, d->width == 32 ? ir_zext(b->f, 4, v) : v);
 }
 
-static void build_neg(struct build *b, const struct insn_decoded *d)
+static void build_neg(struct build *b, const struct insn_brief *d)
 {
-	write_reg(b, d->dst,
-		ir_alu(b->f, IR_SUB, d->desc->width, ir_const(b->f, 0), read_reg(b, d->dst)));
+	write_reg(
+		b, d->dst, ir_alu(b->f, IR_SUB, d->width, ir_const(b->f, 0), read_reg(b, d->dst)));
 }
 
-static void build_end(struct build *b, const struct insn_decoded *d)
+static void build_end(struct build *b, const struct insn_brief *d)
 {
-	u8 size = d->desc->width / 8;
+	u8 size = d->width / 8;
 	u32 v = read_reg(b, d->dst);
-	bool is_swap = d->desc->operation != INSN_DO_LE;
+	bool is_swap = d->operation != INSN_DO_LE;
 
 	write_reg(b, d->dst, is_swap ? ir_bswap(b->f, size, v) : ir_zext(b->f, size, v));
 }
 
-static void build_cast(struct build *b, const struct insn_decoded *d)
+static void build_cast(struct build *b, const struct insn_brief *d)
 {
 	struct ir_func *f = b->f;
 	u32 low = ir_zext(f, 4, read_reg(b, d->src)), user, v;
 
-	if (d->desc->operation == INSN_DO_CAST_KERN) {
+	if (d->operation == INSN_DO_CAST_KERN) {
 		write_reg(b, d->dst, low);
 		return;
 	}
@@ -146,12 +147,13 @@ static void build_cast(struct build *b, const struct insn_decoded *d)
 	write_reg(b, d->dst, v);
 }
 
-static int build_imm64(struct build *b, const struct insn_decoded *d)
+static int build_imm64(struct build *b, const struct insn_brief *d)
 {
 	const struct code *code = b->program->code;
-	u32 lo = (u32)d->imm64, hi = (u32)(d->imm64 >> 32), v;
+	u64 imm = ir_imm64(b->program, d);
+	u32 lo = (u32)imm, hi = (u32)(imm >> 32), v;
 
-	switch (d->desc->operation) {
+	switch (d->operation) {
 	case INSN_DO_LD_MAP_FD:
 	case INSN_DO_LD_MAP_IDX:
 		if (lo >= code->map_count)
@@ -172,7 +174,7 @@ static int build_imm64(struct build *b, const struct insn_decoded *d)
 		b->f->vals[v].imm = lo;
 		b->program->funcs[lo].is_address_taken = true;
 		break;
-	default: v = user_const(b, d->imm64); break;
+	default: v = user_const(b, imm); break;
 	}
 	write_reg(b, d->dst, v);
 	return 0;
@@ -181,7 +183,7 @@ static int build_imm64(struct build *b, const struct insn_decoded *d)
 /* base + off, where base is an arena offset for the forms that verification made of arena accesses.
  */
 static u32 memory(
-	struct build *b, const struct insn_decoded *d, enum ir_op op, u32 reg, bool is_arena)
+	struct build *b, const struct insn_brief *d, enum ir_op op, u32 reg, bool is_arena)
 {
 	u32 base = read_reg(b, reg);
 	s32 off = d->off;
@@ -190,7 +192,7 @@ static u32 memory(
 		base = ir_alu(b->f, IR_ADD, 64, ir_zext(b->f, 4, base),
 			ir_const(b->f, b->program->code->arena_base));
 	}
-	return ir_mem(b->f, op, d->desc->width / 8, base, off);
+	return ir_mem(b->f, op, d->width / 8, base, off);
 }
 
 static u64 call_probe_load(u64 addr, u64 size, u64 r3, u64 r4, u64 r5, struct run *run)
@@ -213,13 +215,13 @@ static u32 new_call(struct build *b, u64 address, u32 count, const u32 *args)
 	return effect(b, v);
 }
 
-static void build_load(struct build *b, const struct insn_decoded *d)
+static void build_load(struct build *b, const struct insn_brief *d)
 {
-	bool is_signed = d->desc->family == INSN_FAMILY_LDX_SX;
-	u8 size = d->desc->width / 8;
+	bool is_signed = d->family == INSN_FAMILY_LDX_SX;
+	u8 size = d->width / 8;
 	u32 v;
 
-	switch (d->desc->operation) {
+	switch (d->operation) {
 	case INSN_DO_PROBE_LOAD:
 	case INSN_DO_PROBE_LOAD_SX: {
 		u32 addr = ir_alu(
@@ -241,16 +243,16 @@ static void build_load(struct build *b, const struct insn_decoded *d)
 	}
 	default:
 		v = memory(b, d, is_signed ? IR_LOADSX : IR_LOAD, d->src,
-			d->desc->scope == INSN_SCOPE_INTERNAL);
+			d->scope == INSN_SCOPE_INTERNAL);
 		break;
 	}
 	write_reg(b, d->dst, v);
 }
 
-static void build_store(struct build *b, const struct insn_decoded *d)
+static void build_store(struct build *b, const struct insn_brief *d)
 {
 	struct ir_func *f = b->f;
-	u8 size = d->desc->width / 8;
+	u8 size = d->width / 8;
 	s32 var = ir_slot_var(f, (u32)(d - b->program->insns));
 	u32 value = operand(b, d), v;
 
@@ -264,19 +266,19 @@ static void build_store(struct build *b, const struct insn_decoded *d)
 		value = ir_low32(f, value);
 	while (f->vals[value].op == IR_ZEXT && f->vals[value].size >= size)
 		value = f->vals[value].a;
-	v = memory(b, d, IR_STORE, d->dst, d->desc->scope == INSN_SCOPE_INTERNAL);
+	v = memory(b, d, IR_STORE, d->dst, d->scope == INSN_SCOPE_INTERNAL);
 	f->vals[v].c = value;
 	ir_store_made(f, v);
 	f->epoch++;
 }
 
-static void build_atomic(struct build *b, const struct insn_decoded *d)
+static void build_atomic(struct build *b, const struct insn_brief *d)
 {
 	struct ir_func *f = b->f;
-	bool is_arena = d->desc->scope == INSN_SCOPE_INTERNAL;
+	bool is_arena = d->scope == INSN_SCOPE_INTERNAL;
 	u32 v;
 
-	switch (d->desc->family) {
+	switch (d->family) {
 	case INSN_FAMILY_LOAD_ACQ:
 		v = memory(b, d, IR_ACQUIRE, d->src, is_arena);
 		write_reg(b, d->dst, v);
@@ -289,18 +291,18 @@ static void build_atomic(struct build *b, const struct insn_decoded *d)
 		u32 value = read_reg(b, d->src);
 
 		v = memory(b, d, IR_ATOMIC, d->dst, is_arena);
-		f->vals[v].imm = d->desc->operation;
+		f->vals[v].imm = d->operation;
 		f->vals[v].c = value;
-		f->vals[v].w = d->desc->width;
-		f->vals[v].bits = d->desc->width;
-		if (d->desc->operation == INSN_DO_ATOMIC_CMPXCHG) {
+		f->vals[v].w = d->width;
+		f->vals[v].bits = d->width;
+		if (d->operation == INSN_DO_ATOMIC_CMPXCHG) {
 			u32 at = ir_new_args(f, 1);
 
 			f->args[at] = read_reg(b, 0);
 			f->vals[v].args = at;
 			f->vals[v].arg_count = 1;
 			write_reg(b, 0, v);
-		} else if (d->desc->writes & INSN_USES_SRC) {
+		} else if (d->writes & INSN_USES_SRC) {
 			write_reg(b, d->src, v);
 		}
 		break;
@@ -329,7 +331,7 @@ static void lose_arguments(struct build *b)
 	memset(&b->cur[1], 0, 5 * sizeof(u32));
 }
 
-static void build_tail_call(struct build *b, const struct insn_decoded *d)
+static void build_tail_call(struct build *b, const struct insn_brief *d)
 {
 	struct ir_func *f = b->f;
 	const struct code *code = b->program->code;
@@ -371,31 +373,28 @@ static void restore_image(struct build *b)
 	f->epoch++;
 }
 
-static int build_call_func(struct build *b, const struct insn_decoded *d)
+static int build_call_func(struct build *b, const struct insn_brief *d)
 {
 	struct ir_func *f = b->f;
-	u32 i, v, at, callee, start = (u32)(d - b->program->insns) + 1 + (u32)d->imm;
+	const struct ir_func *callee = ir_callee(b->program, (u32)(d - b->program->insns));
+	u32 i, v, at;
 
-	for (callee = 0; callee < b->program->func_count; callee++) {
-		if (b->program->funcs[callee].first_insn == start)
-			break;
-	}
-	if (callee == b->program->func_count)
+	if (!callee)
 		return -EINVAL;
 	v = ir_new(f, IR_CALL_FUNC, 0, 0);
 	at = ir_new_args(f, IR_CALL_ARGS);
 	for (i = 0; i < 5; i++) {
-		if (b->program->funcs[callee].entry_live >> (i + 1) & 1)
+		if (callee->entry_live >> (i + 1) & 1)
 			f->args[at + i] = read_reg(b, i + 1);
 	}
 	f->args[at + IR_RUN_ARG] = b->program->needs_run ? f->run : 0;
 	f->vals[v].args = at;
 	f->vals[v].arg_count = IR_CALL_ARGS;
-	f->vals[v].imm = callee;
+	f->vals[v].imm = callee->index;
 	f->has_calls = true;
 	f->epoch++;
 	effect(b, v);
-	if (b->program->funcs[callee].has_tail_call)
+	if (callee->has_tail_call)
 		restore_image(b);
 	check_fault(b);
 	lose_arguments(b);
@@ -414,7 +413,7 @@ static bool inline_helper(struct build *b, u32 id)
 	return true;
 }
 
-static int build_call(struct build *b, const struct insn_decoded *d)
+static int build_call(struct build *b, const struct insn_brief *d)
 {
 	const struct code_map *map = ir_inlined_map(b->program, d);
 	const struct code *code = b->program->code;
@@ -428,7 +427,7 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 		write_reg(b, 0, v);
 		return 0;
 	}
-	switch (d->desc->operation) {
+	switch (d->operation) {
 	case INSN_DO_TAIL_CALL: build_tail_call(b, d); return 0;
 	case INSN_DO_CALL_FUNC: return build_call_func(b, d);
 	case INSN_DO_CALL:
@@ -451,19 +450,19 @@ static int build_call(struct build *b, const struct insn_decoded *d)
 			args[i] = read_reg(b, i + 1);
 	}
 	v = new_call(b, (u64)(uintptr_t)fn, 5, args);
-	b->f->vals[v].disp = d->desc->operation == INSN_DO_CALL ? d->imm : IR_CALL_KFUNC - d->imm;
+	b->f->vals[v].disp = d->operation == INSN_DO_CALL ? d->imm : IR_CALL_KFUNC - d->imm;
 	check_fault(b);
 	lose_arguments(b);
 	write_reg(b, 0, v);
 	return 0;
 }
 
-static void build_packet(struct build *b, const struct insn_decoded *d)
+static void build_packet(struct build *b, const struct insn_brief *d)
 {
 	struct ir_func *f = b->f;
 	u32 off = user_const(b, (u64)(s64)d->imm), at, v;
 
-	if (d->desc->family == INSN_FAMILY_LD_IND)
+	if (d->family == INSN_FAMILY_LD_IND)
 		off = ir_alu(f, IR_ADD, 32, read_reg(b, d->src), off);
 	v = ir_new(f, IR_PACKET, 0, 0);
 	at = ir_new_args(f, 3);
@@ -472,26 +471,24 @@ static void build_packet(struct build *b, const struct insn_decoded *d)
 	f->args[at + 2] = f->run;
 	f->vals[v].args = at;
 	f->vals[v].arg_count = 3;
-	f->vals[v].size = d->desc->width / 8;
+	f->vals[v].size = d->width / 8;
 	f->has_calls = true;
 	effect(b, v);
 	lose_arguments(b);
 	write_reg(b, 0, v);
 }
 
-static int build_insn(struct build *b, const struct insn_decoded *d)
+static int build_insn(struct build *b, const struct insn_brief *d)
 {
-	switch (d->desc->family) {
+	switch (d->family) {
 	case INSN_FAMILY_ALU: build_alu(b, d); return 0;
 	case INSN_FAMILY_MOV:
-		if (d->desc->operation == INSN_DO_PERCPU)
+		if (d->operation == INSN_DO_PERCPU)
 			return -EOPNOTSUPP;
 		build_mov(b, d);
 		return 0;
 	case INSN_FAMILY_MOVSX:
-		write_reg(b, d->dst,
-			ir_sext(b->f, (u8)d->desc->off.value / 8, d->desc->width,
-				read_reg(b, d->src)));
+		write_reg(b, d->dst, ir_sext(b->f, (u8)d->off / 8, d->width, read_reg(b, d->src)));
 		return 0;
 	case INSN_FAMILY_NEG: build_neg(b, d); return 0;
 	case INSN_FAMILY_END: build_end(b, d); return 0;
@@ -561,16 +558,15 @@ static void end_block(struct build *b, u32 block)
 {
 	struct ir_func *f = b->f;
 	struct ir_block *blk = &f->blocks[block];
-	const struct insn_decoded *last =
-		&b->program->insns[blk->end_insn - 1]; /* if it branches */
+	const struct insn_brief *last = &b->program->insns[blk->end_insn - 1]; /* if it branches */
 	u32 v;
 
 	count_fuel(b, block);
 	if (blk->term == IR_TERM_RETURN) {
 		blk->a = read_reg(b, 0);
 	} else if (blk->term == IR_TERM_BRANCH) {
-		blk->cond = cond_of(last->desc->operation);
-		blk->w = last->desc->width;
+		blk->cond = cond_of(last->operation);
+		blk->w = last->width;
 		blk->a = read_reg(b, last->dst);
 		blk->b = operand(b, last);
 		if (blk->w == 32) {
@@ -655,20 +651,21 @@ static void hoist_constants(struct build *b)
 	const struct code *code = b->program->code;
 	u32 i, insn;
 
-	for (i = 0; i < f->block_count; i++) {
+	for (i = 0; i < f->block_count && b->program->has_imm64 && !code->blind; i++) {
 		const struct ir_block *blk = &f->blocks[i];
 
-		for (insn = blk->first_insn;
-			insn < blk->end_insn && blk->loop_depth && !code->blind; insn++) {
-			const struct insn_decoded *d = &b->program->insns[insn];
-			u32 lo = (u32)d->imm64, v;
-			u64 imm = d->imm64;
+		for (insn = blk->first_insn; insn < blk->end_insn && blk->loop_depth; insn++) {
+			const struct insn_brief *d = &b->program->insns[insn];
+			u32 lo, v;
+			u64 imm;
 
-			if (!d->slots || d->desc->family != INSN_FAMILY_LD_IMM64)
+			if (!d->slots || d->family != INSN_FAMILY_LD_IMM64)
 				continue;
-			if (d->desc->operation == INSN_DO_LD_MAP_VALUE && lo < code->map_count)
+			imm = ir_imm64(b->program, d);
+			lo = (u32)imm;
+			if (d->operation == INSN_DO_LD_MAP_VALUE && lo < code->map_count)
 				imm = code->maps[lo].values + (imm >> 32);
-			else if (d->desc->operation != INSN_DO_LD_IMM64)
+			else if (d->operation != INSN_DO_LD_IMM64)
 				continue;
 			if (ir_fits_s32(imm) || f->hoisted_count == ARRAY_SIZE(f->hoisted))
 				continue;
@@ -750,29 +747,26 @@ int ir_build_func(struct ir_func *f)
 static int find_live(struct ir_func *f, u32 depth)
 {
 	struct ir_program *p = f->program;
-	u32 i, callee;
+	u32 i;
 	int err;
 
 	if (f->is_visited)
 		return 0;
 	f->is_visited = true;
 	f->entry_live = 0x3e; /* what a recursive call would need */
-	for (i = f->first_insn; i < f->end_insn; i++) {
-		if (!p->insns[i].slots)
+	for (i = f->first_call; i < f->end_call; i++) {
+		bool is_tail_call = p->insns[p->calls[i]].operation == INSN_DO_TAIL_CALL;
+		struct ir_func *callee = is_tail_call ? NULL : ir_callee(p, p->calls[i]);
+
+		f->has_tail_call |= is_tail_call;
+		if (!callee)
 			continue;
-		f->has_tail_call |= p->insns[i].desc->operation == INSN_DO_TAIL_CALL;
-		if (p->insns[i].desc->operation != INSN_DO_CALL_FUNC)
-			continue;
-		for (callee = 0; callee < p->func_count; callee++) {
-			if (p->funcs[callee].first_insn != i + 1 + (u32)p->insns[i].imm)
-				continue;
-			err = depth < 64 ? find_live(&p->funcs[callee], depth + 1) : -EINVAL;
-			if (err)
-				return err;
-			f->has_tail_call |= p->funcs[callee].has_tail_call;
-		}
+		err = depth < 64 ? find_live(callee, depth + 1) : -EINVAL;
+		if (err)
+			return err;
+		f->has_tail_call |= callee->has_tail_call;
+		ir_find_effects(p, p->calls[i]);
 	}
-	ir_find_effects(p, f->first_insn, f->end_insn);
 	err = ir_find_blocks(f);
 	if (err)
 		return err;
@@ -787,45 +781,72 @@ static int find_live(struct ir_func *f, u32 depth)
 	return 0;
 }
 
-static void note_needs(struct ir_program *p, const struct insn_desc *desc)
+/* Instructions that more than their own place must know of. */
+static void note_insn(struct ir_program *p, u32 i)
 {
-	switch (desc->operation) {
-	case INSN_DO_CALL_KFUNC: p->checks_faults = true; FALLTHROUGH;
-	case INSN_DO_CALL:
-	case INSN_DO_TAIL_CALL:
-	case INSN_DO_LD_ABS:
-	case INSN_DO_LD_IND:
-	case INSN_DO_PROBE_LOAD:
-	case INSN_DO_PROBE_LOAD_SX: p->needs_run = true; break;
-	default: break;
+	switch (p->insns[i].family) {
+	case INSN_FAMILY_JA:
+	case INSN_FAMILY_JCC:
+	case INSN_FAMILY_MAY_GOTO:
+	case INSN_FAMILY_EXIT: p->jumps[p->jump_count++] = i; return;
+	case INSN_FAMILY_LD_IMM64:
+		p->insns[i + 1].slots = 0;
+		p->effects[i + 1] = (struct ir_effects){0};
+		p->has_imm64 = true;
+		return;
+	case INSN_FAMILY_CALL: break;
+	case INSN_FAMILY_LD_ABS:
+	case INSN_FAMILY_LD_IND: p->needs_run = true; return;
+	default:
+		p->needs_run |= p->insns[i].operation == INSN_DO_PROBE_LOAD ||
+			p->insns[i].operation == INSN_DO_PROBE_LOAD_SX;
+		return;
 	}
+	if (p->insns[i].operation == INSN_DO_CALL_FUNC) {
+		p->calls[p->call_count++] = i;
+		return;
+	}
+	p->needs_run = true;
+	if (p->insns[i].operation == INSN_DO_CALL_KFUNC)
+		p->checks_faults = true;
+	else if (p->insns[i].operation == INSN_DO_TAIL_CALL)
+		p->calls[p->call_count++] = i;
 }
 
 static int decode_all(struct ir_program *p)
 {
 	const struct code *code = p->code;
-	u32 i;
+	u32 i, n = code->insn_count;
+	u32 *by_insn = arena_alloc(&p->arena, 3 * (size_t)n * sizeof(u32));
 
-	p->insns = arena_calloc(&p->arena, code->insn_count, sizeof(*p->insns));
-	p->effects = arena_calloc(&p->arena, code->insn_count, sizeof(*p->effects));
-	p->block_of_insn = arena_alloc(&p->arena, code->insn_count * sizeof(u32));
-	if (!p->insns || !p->effects || !p->block_of_insn)
+	p->insns = arena_alloc(&p->arena, n * sizeof(*p->insns));
+	p->effects = arena_alloc(&p->arena, n * sizeof(*p->effects));
+	p->starts = arena_calloc(&p->arena, BITSET_WORDS(n), sizeof(u64));
+	if (!p->insns || !p->effects || !by_insn || !p->starts)
 		return -ENOMEM;
-	memset(p->block_of_insn, 0xff, code->insn_count * sizeof(u32));
-	for (i = 0; i < code->insn_count; i += p->insns[i].slots) {
-		int err = insn_decode_any(&code->insns[i], code->insn_count - i, &p->insns[i]);
+	p->block_of_insn = by_insn;
+	p->jumps = by_insn + n;
+	p->calls = p->jumps + n;
+	for (i = 0; i < n; i += p->insns[i].slots) {
+		int err = insn_decode_brief(&code->insns[i], n - i, &p->insns[i]);
 
 		if (err)
 			return err;
-		note_needs(p, p->insns[i].desc);
+		ir_find_effects(p, i);
+		note_insn(p, i);
 	}
 	return 0;
+}
+
+u64 ir_imm64(const struct ir_program *p, const struct insn_brief *d)
+{
+	return insn_imm64(&p->code->insns[d - p->insns]);
 }
 
 static int place_funcs(struct ir_program *p)
 {
 	const struct code *code = p->code;
-	u32 i;
+	u32 i, jump = 0, call = 0;
 
 	p->func_count = MAX(code->subprog_count, 1);
 	p->funcs = arena_calloc(&p->arena, p->func_count, sizeof(*p->funcs));
@@ -843,6 +864,14 @@ static int place_funcs(struct ir_program *p)
 			i + 1 < p->func_count ? code->subprogs[i + 1].start : code->insn_count;
 		if (f->first_insn >= f->end_insn || f->end_insn > code->insn_count)
 			return -EINVAL;
+		f->first_jump = jump;
+		while (jump < p->jump_count && p->jumps[jump] < f->end_insn)
+			jump++;
+		f->end_jump = jump;
+		f->first_call = call;
+		while (call < p->call_count && p->calls[call] < f->end_insn)
+			call++;
+		f->end_call = call;
 		if (code->subprog_count && code->subprogs[i].is_exception_cb)
 			p->exception_cb = (s32)i;
 	}

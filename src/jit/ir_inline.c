@@ -11,11 +11,11 @@
 
 /* The map that a call of bpf_map_lookup_elem() always has, or NULL. */
 static const struct code_map *known_map(
-	const struct code *code, u32 at, const struct insn_decoded *insn)
+	const struct code *code, u32 at, const struct insn_brief *insn)
 {
 	s32 map;
 
-	if (insn->desc->operation != INSN_DO_CALL || insn->imm != BPF_FUNC_map_lookup_elem ||
+	if (insn->operation != INSN_DO_CALL || insn->imm != BPF_FUNC_map_lookup_elem ||
 		!code->facts)
 		return NULL;
 	map = code->facts[at].map;
@@ -23,7 +23,7 @@ static const struct code_map *known_map(
 }
 
 /* The array that a call of bpf_map_lookup_elem() looks into, or NULL when it stays a call. */
-const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_decoded *insn)
+const struct code_map *ir_inlined_map(const struct ir_program *p, const struct insn_brief *insn)
 {
 	const struct code *code = p->code;
 	u32 at = (u32)(insn - p->insns);
@@ -32,7 +32,7 @@ const struct code_map *ir_inlined_map(const struct ir_program *p, const struct i
 	return map && map->elements ? map : NULL;
 }
 
-helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_decoded *insn)
+helper_fn ir_direct_lookup(const struct ir_program *p, const struct insn_brief *insn)
 {
 	const struct code_map *map = known_map(p->code, (u32)(insn - p->insns), insn);
 

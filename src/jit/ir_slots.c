@@ -55,51 +55,51 @@ static void note_access(struct stack_scan *s, s64 off, u32 size)
 	}
 }
 
-static void scan_memory(struct stack_scan *s, const struct insn_decoded *d)
+static void scan_memory(struct stack_scan *s, const struct insn_brief *d)
 {
-	bool is_load = d->desc->family == INSN_FAMILY_LDX ||
-		d->desc->family == INSN_FAMILY_LDX_SX || d->desc->family == INSN_FAMILY_LOAD_ACQ;
+	bool is_load = d->family == INSN_FAMILY_LDX || d->family == INSN_FAMILY_LDX_SX ||
+		d->family == INSN_FAMILY_LOAD_ACQ;
 	u8 base = is_load ? d->src : d->dst;
-	bool is_plain = d->desc->operation == INSN_DO_LOAD || d->desc->operation == INSN_DO_STORE;
+	bool is_plain = d->operation == INSN_DO_LOAD || d->operation == INSN_DO_STORE;
 
-	if (!is_load && d->desc->family != INSN_FAMILY_ST && s->is_frame[d->src])
+	if (!is_load && d->family != INSN_FAMILY_ST && s->is_frame[d->src])
 		s->has_escaped = true; /* the pointer itself is stored */
 	if (s->is_frame[base]) {
 		s64 off = s->off[base] + d->off;
 
 		if (is_plain && base == BPF_REG_10)
-			note_access(s, off, d->desc->width / 8);
+			note_access(s, off, d->width / 8);
 		else
-			set_memory(s, off, d->desc->width / 8);
+			set_memory(s, off, d->width / 8);
 	}
 	if (is_load)
 		s->is_frame[d->dst] = false;
-	if (d->desc->family == INSN_FAMILY_ATOMIC)
+	if (d->family == INSN_FAMILY_ATOMIC)
 		s->is_frame[d->src] = s->is_frame[0] = false;
 }
 
-static void scan_alu(struct stack_scan *s, const struct insn_decoded *d)
+static void scan_alu(struct stack_scan *s, const struct insn_brief *d)
 {
 	bool is_src_frame = !d->is_imm && s->is_frame[d->src];
 
-	if (d->desc->operation == INSN_DO_MOV && d->desc->width == 64) {
+	if (d->operation == INSN_DO_MOV && d->width == 64) {
 		s->is_frame[d->dst] = is_src_frame;
 		s->off[d->dst] = s->off[d->src];
 		return;
 	}
-	if (d->is_imm && d->desc->operation == INSN_DO_ADD && d->desc->width == 64) {
+	if (d->is_imm && d->operation == INSN_DO_ADD && d->width == 64) {
 		s->off[d->dst] += d->imm;
 		return;
 	}
-	if (d->desc->family != INSN_FAMILY_LD_IMM64 && d->desc->family != INSN_FAMILY_MOV &&
+	if (d->family != INSN_FAMILY_LD_IMM64 && d->family != INSN_FAMILY_MOV &&
 		s->is_frame[d->dst])
 		s->has_escaped = true;
-	if (is_src_frame && d->desc->family != INSN_FAMILY_LD_IMM64)
+	if (is_src_frame && d->family != INSN_FAMILY_LD_IMM64)
 		s->has_escaped = true;
 	s->is_frame[d->dst] = false;
 }
 
-static void scan_call(struct stack_scan *s, const struct insn_decoded *d)
+static void scan_call(struct stack_scan *s, const struct insn_brief *d)
 {
 	u32 i;
 
@@ -110,7 +110,7 @@ static void scan_call(struct stack_scan *s, const struct insn_decoded *d)
 	for (i = 1; i <= 5; i++) {
 		if (s->is_frame[i] &&
 			(ir_insn_reads(s->f, (u32)(d - s->f->program->insns)) >> i & 1)) {
-			if (d->desc->operation != INSN_DO_CALL)
+			if (d->operation != INSN_DO_CALL)
 				s->has_escaped = true;
 			s->has_memory = true;
 			s->lowest_escape = MIN(s->lowest_escape, s->off[i]);
@@ -120,9 +120,9 @@ static void scan_call(struct stack_scan *s, const struct insn_decoded *d)
 		s->is_frame[i] = false;
 }
 
-static void scan_insn(struct stack_scan *s, const struct insn_decoded *d)
+static void scan_insn(struct stack_scan *s, const struct insn_brief *d)
 {
-	switch (d->desc->family) {
+	switch (d->family) {
 	case INSN_FAMILY_LDX:
 	case INSN_FAMILY_LDX_SX:
 	case INSN_FAMILY_LOAD_ACQ:
@@ -198,7 +198,7 @@ s32 ir_slot_var(const struct ir_func *f, u32 insn)
 
 static bool uses_frame(const struct ir_func *f)
 {
-	const struct insn_decoded *insns = f->program->insns;
+	const struct insn_brief *insns = f->program->insns;
 	u32 i;
 
 	for (i = f->first_insn; i < f->end_insn; i++) {

@@ -30,9 +30,9 @@ struct counted {
 	s64 start, step, limit;
 };
 
-static const struct insn_decoded *last_of(const struct ir_func *f, const struct ir_block *b)
+static const struct insn_brief *last_of(const struct ir_func *f, const struct ir_block *b)
 {
-	const struct insn_decoded *insns = f->program->insns;
+	const struct insn_brief *insns = f->program->insns;
 
 	return &insns[b->end_insn - 1 - !insns[b->end_insn - 1].slots];
 }
@@ -77,13 +77,13 @@ static bool has_shape(const struct ir_func *f, struct counted *c)
 	return tests == 1;
 }
 
-static bool is_quick(const struct insn_decoded *d)
+static bool is_quick(const struct insn_brief *d)
 {
-	switch (d->desc->family) {
+	switch (d->family) {
 	case INSN_FAMILY_ALU:
-		return d->desc->operation != INSN_DO_MUL && d->desc->operation != INSN_DO_DIV &&
-			d->desc->operation != INSN_DO_MOD && d->desc->operation != INSN_DO_SDIV &&
-			d->desc->operation != INSN_DO_SMOD;
+		return d->operation != INSN_DO_MUL && d->operation != INSN_DO_DIV &&
+			d->operation != INSN_DO_MOD && d->operation != INSN_DO_SDIV &&
+			d->operation != INSN_DO_SMOD;
 	case INSN_FAMILY_MOV:
 	case INSN_FAMILY_MOVSX:
 	case INSN_FAMILY_NEG:
@@ -128,7 +128,7 @@ static u32 find_writer(const struct ir_func *f, const struct counted *c, u8 reg)
 /* What counts. The register that is compared may be a copy of the counter. */
 static bool find_add(const struct ir_func *f, struct counted *c)
 {
-	const struct insn_decoded *d;
+	const struct insn_brief *d;
 	u32 copies = 2;
 
 	for (;;) {
@@ -136,15 +136,13 @@ static bool find_add(const struct ir_func *f, struct counted *c)
 		if (c->add == UINT32_MAX)
 			return false;
 		d = &f->program->insns[c->add];
-		if (d->desc->family != INSN_FAMILY_MOV || d->is_imm || c->add > c->read ||
-			!copies--)
+		if (d->family != INSN_FAMILY_MOV || d->is_imm || c->add > c->read || !copies--)
 			break;
 		c->read = c->add;
 		c->reg = d->src;
 	}
 	c->step = d->imm;
-	return d->desc->family == INSN_FAMILY_ALU && d->is_imm &&
-		d->desc->operation == INSN_DO_ADD && c->step;
+	return d->family == INSN_FAMILY_ALU && d->is_imm && d->operation == INSN_DO_ADD && c->step;
 }
 
 /* The constant that the counter begins with. */
@@ -164,13 +162,13 @@ static bool find_start(const struct ir_func *f, struct counted *c)
 		at = pred;
 		b = &f->blocks[at];
 		for (i = b->end_insn; i-- > b->first_insn;) {
-			const struct insn_decoded *d = &p->insns[i];
+			const struct insn_brief *d = &p->insns[i];
 
 			if (!d->slots || !(p->effects[i].writes >> c->reg & 1))
 				continue;
-			c->start = (s64)d->imm64;
-			return (d->desc->family == INSN_FAMILY_MOV && d->is_imm) ||
-				d->desc->operation == INSN_DO_LD_IMM64;
+			c->start = d->family == INSN_FAMILY_LD_IMM64 ? (s64)ir_imm64(p, d) : d->imm;
+			return (d->family == INSN_FAMILY_MOV && d->is_imm) ||
+				d->operation == INSN_DO_LD_IMM64;
 		}
 	}
 	return false;
@@ -214,7 +212,7 @@ static u64 turns_of(const struct counted *c, s64 first)
 static u64 count_turns(const struct ir_func *f, struct counted *c)
 {
 	const struct ir_block *b = &f->blocks[c->test];
-	const struct insn_decoded *d = last_of(f, b);
+	const struct insn_brief *d = last_of(f, b);
 	u32 stays = c->test == c->latch ? c->head : c->test + 1;
 
 	if (!d->is_imm)
@@ -222,7 +220,7 @@ static u64 count_turns(const struct ir_func *f, struct counted *c)
 	c->reg = d->dst;
 	c->limit = d->imm;
 	c->read = b->end_insn - 1;
-	c->goes_on = b->succ[0] == stays ? (u8)d->desc->operation : opposite(d->desc->operation);
+	c->goes_on = b->succ[0] == stays ? (u8)d->operation : opposite(d->operation);
 	if (!is_all_quick(f, c) || !find_add(f, c) || !find_start(f, c) || c->start < 0 ||
 		c->start > INT32_MAX)
 		return 0;
@@ -253,7 +251,7 @@ static bool is_one_block(const struct ir_func *f, const struct counted *c)
 	if (c->test != c->head)
 		return false;
 	for (i = f->blocks[c->head].end_insn; i < f->blocks[c->latch].end_insn; i++) {
-		if (f->program->insns[i].desc->family != INSN_FAMILY_JA)
+		if (f->program->insns[i].family != INSN_FAMILY_JA)
 			return false;
 	}
 	return true;
