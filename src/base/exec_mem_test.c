@@ -100,6 +100,63 @@ TEST(an_address_that_held_code_is_not_soon_code_again)
 	}
 }
 
+static bool overlap(const struct exec_mem *a, const struct exec_mem *b)
+{
+	return a->base < b->base + b->size && b->base < a->base + a->size;
+}
+
+TEST(addresses_serve_again_but_not_while_code_is_there)
+{
+	enum { LARGE = 16 << 20 };
+	struct exec_mem small, held = {0}, mem;
+	u32 i;
+
+	REQUIRE_EQ(exec_mem_new(5000, &small), 0);
+	put_return(small.base);
+	REQUIRE_EQ(exec_mem_seal(&small), 0);
+	for (i = 0; i < 300; i++) { /* several times around */
+		REQUIRE_EQ(exec_mem_new(LARGE, &mem), 0);
+		CHECK(!overlap(&mem, &small) && !overlap(&mem, &held));
+		exec_mem_free(&held);
+		held = mem;
+	}
+	CHECK_EQ(signal_of(READ, held.base - 1), SIGSEGV);
+	CHECK_EQ(signal_of(READ, held.base + held.size), SIGSEGV);
+	exec_mem_free(&held);
+	CHECK_EQ(signal_of(EXECUTE, small.base), 0);
+	CHECK_EQ(signal_of(READ, small.base - 1), SIGSEGV);
+	CHECK_EQ(signal_of(READ, small.base + small.size), SIGSEGV);
+	exec_mem_free(&small);
+}
+
+TEST(what_the_common_range_cannot_hold_is_held_elsewhere)
+{
+	struct exec_mem large, small;
+
+	REQUIRE_EQ(exec_mem_new((size_t)3 << 30, &large), 0);
+	REQUIRE_EQ(exec_mem_new(1, &small), 0);
+	CHECK(!overlap(&large, &small));
+	CHECK_EQ(signal_of(READ, large.base - 1), SIGSEGV);
+	CHECK_EQ(signal_of(READ, large.base + large.size - 1), 0);
+	CHECK_EQ(signal_of(READ, large.base + large.size), SIGSEGV);
+	exec_mem_free(&large);
+	exec_mem_free(&small);
+}
+
+TEST(freed_memory_is_not_there_any_more)
+{
+	struct exec_mem mem;
+	u8 *base;
+
+	REQUIRE_EQ(exec_mem_new(1, &mem), 0);
+	base = mem.base;
+	put_return(base);
+	REQUIRE_EQ(exec_mem_seal(&mem), 0);
+	exec_mem_free(&mem);
+	CHECK_EQ(signal_of(READ, base), SIGSEGV);
+	CHECK_EQ(signal_of(EXECUTE, base), SIGSEGV);
+}
+
 TEST(sizes_that_cannot_be_are_refused)
 {
 	struct exec_mem mem = {0};
