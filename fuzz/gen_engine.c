@@ -262,6 +262,13 @@ static void put_bytes(struct gen *g)
 		if (i)
 			put(g, INSN_RAW(class | BPF_OR | BPF_X, sum, part, 0, 0));
 	}
+	if (chance(g, 30)) { /* rotated by up to eight bits: they are in the last byte */
+		u32 width = class == BPF_ALU ? 32 : 64, n = 1 + below(g, chance(g, 80) ? 8 : 20);
+
+		put(g, INSN_RAW(class | BPF_LSH | BPF_K, sum, 0, 0, (s32)n));
+		put(g, INSN_RAW(class | BPF_RSH | BPF_K, part, 0, 0, (s32)(width - n)));
+		put(g, INSN_RAW(class | BPF_OR | BPF_X, sum, part, 0, 0));
+	}
 }
 
 /* A value, byte by byte, into memory: upwards or downwards, sometimes with something between. */

@@ -309,6 +309,8 @@ u32 ir_low32(struct ir_func *f, u32 v);
 void ir_bytes_load(struct ir_func *f, u32 load);
 void ir_bytes_shift(struct ir_func *f, u32 v, u32 a, u32 count);
 u32 ir_bytes_or(struct ir_func *f, u8 w, u32 a, u32 b); /* 0 = nothing better than an OR */
+/* Whether the bits of a and b between `from` and w are the same bits of memory. */
+bool ir_bytes_agree(const struct ir_func *f, u32 a, u32 b, u8 w, u32 from);
 
 /* ir_stores.c: wide stores out of narrow ones. */
 void ir_store_made(struct ir_func *f, u32 store);

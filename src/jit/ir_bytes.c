@@ -122,3 +122,14 @@ u32 ir_bytes_or(struct ir_func *f, u8 w, u32 a, u32 b)
 	}
 	return v;
 }
+
+bool ir_bytes_agree(const struct ir_func *f, u32 a, u32 b, u8 w, u32 from)
+{
+	const struct ir_bytes *x = &f->bytes[f->vals[a].bytes], *y = &f->bytes[f->vals[b].bytes];
+	u32 looked_at = (1u << w / 8) - (1u << from / 8);
+
+	return f->vals[a].bytes && f->vals[b].bytes && x->base == y->base && x->epoch == y->epoch &&
+		!((x->mask ^ y->mask) & looked_at) &&
+		((x->may_be_le && y->may_be_le && x->le == y->le) ||
+			(x->may_be_be && y->may_be_be && x->be == y->be));
+}

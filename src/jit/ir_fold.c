@@ -178,9 +178,11 @@ static u32 fold_rotate(struct ir_func *f, u8 w, u32 a, u32 b)
 		l = r;
 		r = t;
 	}
-	if (l->op != IR_SHL || r->op != IR_SHR || l->w != w || r->w != w || l->a != r->a ||
-		!ir_is_const(f, l->b) || !ir_is_const(f, r->b) ||
-		f->vals[l->b].imm + f->vals[r->b].imm != w)
+	if (l->op != IR_SHL || r->op != IR_SHR || l->w != w || r->w != w || !ir_is_const(f, l->b) ||
+		!ir_is_const(f, r->b) || f->vals[l->b].imm + f->vals[r->b].imm != w)
+		return 0;
+	/* of a value out of bytes, clang takes the high bits from the last byte */
+	if (l->a != r->a && !ir_bytes_agree(f, l->a, r->a, w, (u32)f->vals[r->b].imm))
 		return 0;
 	v = ir_new(f, IR_ROL, l->a, l->b);
 	f->vals[v].w = w;
