@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define OWN_FOLDER "test/conformance"
@@ -443,6 +444,7 @@ static struct bare_outcome run_in_child(
 	if (child == 0) {
 		alarm(MAX_SECONDS);
 		signal(SIGSEGV, SIG_DFL); /* no sanitizer's report of it */
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
 		shared->err = run_bare(engine, f, s, &shared->value);
 		_exit(0);
 	}
