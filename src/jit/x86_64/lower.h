@@ -92,6 +92,8 @@ bool frame_is_small(const struct lower *l); /* leaving takes no more bytes than 
 void frame_exits(struct lower *l);
 
 extern const struct alloc_target x86_alloc_target;
+/* rename.c */
+void x86_rename(struct ir_func *f, u32 usable, struct alloc_result *result);
 bool x86_needs_two_scratch(const struct ir_func *f, bool has_bmi2);
 
 #endif

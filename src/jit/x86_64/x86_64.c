@@ -89,8 +89,11 @@ static int allocate(struct ir_func *f, struct alloc_result *ret_result)
 	u32 all = 0xffff & ~(1u << X86_RSP | 1u << LOWER_SCRATCH),
 	    less = all & ~(1u << LOWER_SCRATCH2);
 	bool needs_two = x86_needs_two_scratch(f, has_bmi2());
+	int err = alloc_registers(f, &x86_alloc_target, needs_two ? less : all, less, ret_result);
 
-	return alloc_registers(f, &x86_alloc_target, needs_two ? less : all, less, ret_result);
+	if (!err)
+		x86_rename(f, needs_two || ret_result->slot_count ? less : all, ret_result);
+	return err;
 }
 
 static int lower(void *buf, struct ir_func *f, const struct alloc_result *alloc)
