@@ -359,7 +359,7 @@ bool flow_loop_end(const struct flow *flow, u32 block, u32 *ret_end)
 		if ((k > at && inner->is_loop_head) || has_call(f, inner))
 			return false;
 	}
-	if (at && f->blocks[flow->order[at - 1]].loop_depth >= b->loop_depth)
+	if (at && flow->order[at - 1] > block) /* the loop's end, see find_order() */
 		return false;
 	*ret_end = flow->order[end];
 	return true;
