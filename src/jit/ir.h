@@ -38,7 +38,7 @@ enum ir_op {
 	IR_BLIND, /* imm, made so that its bytes are not in the code */
 	IR_FRAME, /* the end of the BPF stack: r10 */
 	IR_PARAM, /* imm: 0 to 4 for r1 to r5, IR_RUN_ARG */
-	IR_PHI,	  /* one argument for each predecessor */
+	IR_PHI,	  /* one argument for each predecessor; imm: the most it can be (pass_bits.c) */
 	IR_ADD,	  /* these: a, b */
 	IR_SUB,
 	IR_MUL,

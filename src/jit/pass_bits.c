@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * How many low bits of each value can be set, through loops; and zero extensions that this shows
- * to do nothing. Optimistic: phis start with the least and grow until nothing changes.
+ * to do nothing. Optimistic: phis start with the least and grow until nothing changes, or until a
+ * counter has what the end of its loop allows.
  *
  * Needs: pass_phi. Keeps: order, blocks, operands resolved. Breaks: nothing.
  */
@@ -11,6 +12,61 @@
 static u8 round_up(u8 bits)
 {
 	return bits <= 1 ? 1 : bits <= 8 ? 8 : bits <= 16 ? 16 : bits <= 32 ? 32 : 64;
+}
+
+enum { SMALL = 1 << 30 }; /* sums of a few such do not overflow */
+
+static bool is_small(const struct ir_func *f, u32 v)
+{
+	return ir_is_const(f, v) && f->vals[v].imm < SMALL;
+}
+
+/* The most that x can be where it is compared with c and the loop goes on, or SMALL. */
+static u64 most_inside(enum ir_cond cond, bool is_next, u64 start, u64 step, u64 c)
+{
+	switch (cond) {
+	case IR_ULT:
+	case IR_SLT: return c ? c - 1 : SMALL;
+	case IR_ULE:
+	case IR_SLE: return c;
+	case IR_NE: /* it meets c, and never is beyond it */
+		return c >= start + (is_next ? step : 0) && (c - start) % step == 0 ? c - step
+										    : SMALL;
+	default: return SMALL;
+	}
+}
+
+/*
+ * The most that a counter can be: it begins with a small constant and goes on with itself and a
+ * small step, only while it, or the next one, compares right with another small constant.
+ */
+static u64 most_of_counter(const struct ir_func *f, u32 phi)
+{
+	const struct ir_val *val = &f->vals[phi], *next;
+	const struct ir_block *head = &f->blocks[val->block], *end;
+	u32 start, pred, i;
+	u64 step, most;
+
+	if (!head->is_loop_head || val->arg_count != 2)
+		return UINT64_MAX;
+	i = f->preds[head->preds] >= val->block; /* which argument is the first turn's */
+	start = f->args[val->args + i];
+	pred = f->preds[head->preds + !i];
+	next = &f->vals[f->args[val->args + !i]];
+	end = &f->blocks[pred];
+	if (f->preds[head->preds + i] >= val->block || pred < val->block || !is_small(f, start) ||
+		next->op != IR_ADD || next->a != phi || !is_small(f, next->b) ||
+		!f->vals[next->b].imm || end->term != IR_TERM_BRANCH || !is_small(f, end->b) ||
+		(end->succ[0] == val->block) == (end->succ[1] == val->block) ||
+		(end->a != phi && &f->vals[end->a] != next))
+		return UINT64_MAX;
+	step = f->vals[next->b].imm;
+	most = most_inside(
+		end->succ[0] == val->block ? (enum ir_cond)end->cond : IR_COND_NOT(end->cond),
+		end->a != phi, f->vals[start].imm, step, f->vals[end->b].imm);
+	if (most >= SMALL)
+		return UINT64_MAX;
+	return MAX(f->vals[start].imm, most + (end->a == phi ? step : 0));
 }
 
 static u8 bits_now(const struct ir_func *f, const struct ir_val *v)
@@ -23,7 +79,7 @@ static u8 bits_now(const struct ir_func *f, const struct ir_val *v)
 		bits = 1;
 		for (i = 0; i < v->arg_count; i++)
 			bits = MAX(bits, f->vals[f->args[v->args + i]].bits);
-		return round_up((u8)bits);
+		return MIN(round_up((u8)bits), ir_bits_of(v->imm));
 	case IR_SELECT: return MAX(f->vals[v->c].bits, f->vals[f->args[v->args]].bits);
 	case IR_ADD: bits = MAX(a->bits, b->bits) + 1; break;
 	case IR_AND: bits = MIN(a->bits, b->bits); break;
@@ -77,8 +133,10 @@ void pass_bits(struct ir_func *f)
 	u32 v, from;
 
 	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op == IR_PHI)
-			f->vals[v].bits = 1;
+		if (f->vals[v].op != IR_PHI)
+			continue;
+		f->vals[v].bits = 1;
+		f->vals[v].imm = most_of_counter(f, v);
 	}
 	/* at first only phis are optimistic: others may shrink */
 	for (v = 1; v < f->val_count; v++)

@@ -14,6 +14,10 @@ static void narrow(struct ir_func *f, struct ir_val *v)
 		return;
 	switch (v->op) {
 	case IR_ADD:
+		/* what counts is quicker in 64 bits: register renaming does it */
+		if (a->op != IR_PHI || !ir_is_const(f, v->b))
+			v->w = 32;
+		break;
 	case IR_MUL:
 	case IR_OR:
 	case IR_XOR:
