@@ -144,6 +144,7 @@ static void bench(const struct program *p, struct bpf_object *object, u8 *bss, s
 		.map_count = 1,
 	};
 	c.kernel_fd = l.fd;
+	c.kernel_prog = bpf_object__find_program_by_name(object, p->name);
 	c.kernel_bytes = l.kernel_bytes;
 	if (strcmp(p->name, "empty") == 0) {
 		double kernel[9], native[9];

@@ -21,10 +21,14 @@ struct packet {
 	u32 size;
 };
 
+struct bpf_program;
+
 struct contest {
 	const char *name;
 	native_fn native[3]; /* SCALAR, GCC, CLANG */
 	int kernel_fd;
+	const struct bpf_program
+		*kernel_prog; /* to load it again elsewhere; NULL: it stays there */
 	u32 kernel_bytes;
 	/*
 	 * Nanoseconds of one run in the kernel, the kernel's own part taken off by the caller.
