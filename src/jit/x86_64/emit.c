@@ -69,6 +69,7 @@ static void put_opcode(struct x86_buf *b, u32 opcode)
 
 static void put_modrm(struct x86_buf *b, u8 mod, u8 reg, u8 rm)
 {
+	b->named |= 1u << reg | (mod == 3 ? 1u << rm : 0);
 	put(b, (u8)(mod << 6 | (reg & 7) << 3 | (rm & 7)));
 }
 
@@ -153,6 +154,7 @@ void x86_mov_ri(struct x86_buf *b, u8 dst, u64 imm)
 {
 	if (!reserve(b, MAX_INSN_BYTES))
 		return;
+	b->named |= 1u << dst;
 	if (imm >> 32 == 0) {
 		put_rex(b, dst & 8 ? REX_B : 0, false);
 		put(b, 0xb8 | (dst & 7));
@@ -235,7 +237,10 @@ void x86_movbe_load(struct x86_buf *b, u8 size, u8 dst, struct x86_mem m)
 
 void x86_store(struct x86_buf *b, u8 size, struct x86_mem m, u8 src)
 {
+	u32 named = b->named;
+
 	put_rm(b, (u8)(8 * size), size == 1 ? 0x88 : 0x89, src, m);
+	b->named = named; /* src is only read */
 }
 
 void x86_store_imm(struct x86_buf *b, u8 size, struct x86_mem m, s32 imm)
@@ -283,7 +288,10 @@ void x86_pop(struct x86_buf *b, u8 reg)
 
 void x86_alu_rr(struct x86_buf *b, enum x86_alu op, u8 w, u8 dst, u8 src)
 {
+	u32 named = b->named;
+
 	put_rr(b, w, (u32)op << 3 | 1, src, dst);
+	b->named = named | 1u << dst;
 }
 
 void x86_alu_ri(struct x86_buf *b, enum x86_alu op, u8 w, u8 dst, s32 imm)
@@ -466,6 +474,7 @@ void x86_bswap(struct x86_buf *b, u8 w, u8 reg)
 {
 	if (!reserve(b, MAX_INSN_BYTES))
 		return;
+	b->named |= 1u << reg;
 	put_rex(b, (w == 64 ? REX_W : 0) | (reg & 8 ? REX_B : 0), false);
 	put(b, 0x0f);
 	put(b, 0xc8 | (reg & 7));

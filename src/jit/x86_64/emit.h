@@ -101,7 +101,9 @@ struct x86_buf {
 	u32 label_count, label_cap;
 	struct x86_jump *jumps;
 	u32 jump_count, jump_cap;
-	int err; /* -ENOMEM: nothing more is appended */
+	u32 named; /* bits: registers that were named, but as addresses, since somebody cleared it
+		    */
+	int err;   /* -ENOMEM: nothing more is appended */
 };
 
 void x86_init(struct x86_buf *b, struct arena *arena);

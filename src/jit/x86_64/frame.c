@@ -2,7 +2,7 @@
 /*
  * Entering and leaving functions. From rsp upwards: spilled values, the counter of may_goto, the
  * part of the BPF stack that stayed memory, the saved registers. Functions that call nothing keep
- * a small frame below rsp, in the red zone.
+ * a small frame below rsp, in the red zone, and of a large one the spilled values, as many as fit.
  */
 #include "jit/x86_64/lower.h"
 
@@ -15,7 +15,7 @@ static void place_frame(struct lower *l)
 {
 	const struct ir_func *f = l->f;
 	u32 i, pushes = 0;
-	s32 size;
+	s32 size, below;
 
 	l->saved = 0;
 	for (i = 0; i < ARRAY_SIZE(callee_saved); i++) {
@@ -31,15 +31,15 @@ static void place_frame(struct lower *l)
 	if (f->has_fuel)
 		l->stack_end += 8 * __builtin_popcount(l->alloc.used & X86_CALLER_SAVED);
 	size = l->stack_end;
-	if (!f->has_calls && size <= RED_ZONE) {
-		l->spill_at -= size;
-		l->may_goto_at -= size;
-		l->stack_end -= size;
-		l->frame_bytes = 0;
-		return;
-	}
-	if (f->has_calls && (8 + 8 * pushes + (u32)size) % 16)
+	if (!f->has_calls) {
+		below = size <= RED_ZONE ? size : MIN(l->fuel_at, RED_ZONE);
+		l->spill_at -= below;
+		l->may_goto_at -= below;
+		l->stack_end -= below;
+		size -= below;
+	} else if ((8 + 8 * pushes + (u32)size) % 16) {
 		size += 8;
+	}
 	l->frame_bytes = size;
 }
 

@@ -49,6 +49,8 @@ static void add_jump(struct x86_buf *b, u8 kind, u32 label, u8 size)
 	if (grow(b, (void **)&b->jumps, &b->jump_cap, b->jump_count, sizeof(*b->jumps)))
 		b->jumps[b->jump_count++] =
 			(struct x86_jump){.at = b->len, .label = label, .kind = kind, .size = size};
+	if (kind > X86_ALWAYS) /* a call, or somebody comes from elsewhere */
+		b->named = ~0u;
 }
 
 /* A label is an item, too: a jump at the same place may stand before or behind it. */

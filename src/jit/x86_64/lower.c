@@ -18,6 +18,37 @@ struct x86_mem lower_slot(const struct lower *l, u32 v)
 	return (struct x86_mem){X86_RSP, X86_NO_REG, 0, l->spill_at + 8 * l->f->vals[v].slot};
 }
 
+static void keep(struct lower *l, u8 reg, u32 v)
+{
+	if (reg != LOWER_SCRATCH && reg != LOWER_SCRATCH2)
+		return;
+	l->kept[reg == LOWER_SCRATCH2] = v;
+	l->b->named &= ~(1u << reg);
+}
+
+u8 lower_kept(const struct lower *l, u32 v)
+{
+	if (l->kept[0] == v && !(l->b->named >> LOWER_SCRATCH & 1))
+		return LOWER_SCRATCH;
+	if (l->kept[1] == v && !(l->b->named >> LOWER_SCRATCH2 & 1))
+		return LOWER_SCRATCH2;
+	return X86_NO_REG;
+}
+
+static void load_spilled(struct lower *l, u8 dst, u32 v, u8 w)
+{
+	u8 reg = lower_kept(l, v);
+
+	if (reg == X86_NO_REG)
+		x86_load(l->b, w / 8, dst, lower_slot(l, v));
+	else if (reg != dst)
+		x86_mov_rr(l->b, w, dst, reg);
+	else
+		return;
+	if (w == 64 || l->f->vals[v].bits <= 32)
+		keep(l, dst, v);
+}
+
 void lower_load_into(struct lower *l, u8 dst, u32 v, u8 w)
 {
 	const struct ir_val *val = &l->f->vals[v];
@@ -40,7 +71,7 @@ void lower_load_into(struct lower *l, u8 dst, u32 v, u8 w)
 	} else if (val->flags & IR_FOLDED) {
 		x86_load(l->b, val->size, dst, lower_address(l, v));
 	} else if (val->reg < 0) {
-		x86_load(l->b, w == 64 && val->bits > 32 ? 8 : 4, dst, lower_slot(l, v));
+		load_spilled(l, dst, v, w == 64 && val->bits > 32 ? 64 : 32);
 	} else if ((u8)val->reg != dst) {
 		x86_mov_rr(l->b, w == 64 && val->bits > 32 ? 64 : 32, dst, (u8)val->reg);
 	}
@@ -63,10 +94,12 @@ u8 lower_dst(const struct lower *l, u32 v)
 
 void lower_store_dst(struct lower *l, u32 v, u8 reg)
 {
-	if (l->f->vals[v].reg < 0)
+	if (l->f->vals[v].reg < 0) {
 		x86_store(l->b, 8, lower_slot(l, v), reg);
-	else if ((u8)l->f->vals[v].reg != reg)
+		keep(l, reg, v);
+	} else if ((u8)l->f->vals[v].reg != reg) {
 		x86_mov_rr(l->b, l->f->vals[v].bits > 32 ? 64 : 32, (u8)l->f->vals[v].reg, reg);
+	}
 }
 
 bool lower_small_const(const struct lower *l, u32 v, u8 w, s32 *ret_imm)

@@ -37,6 +37,8 @@ struct lower {
 	/* The flags say how this register compares with 0, as long as nothing is appended. */
 	u32 flags_at;
 	u8 flags_reg, flags_w;
+	/* What the scratch registers hold, as long as nothing names them. */
+	u32 kept[2];
 	s32 fuel_at;	  /* offset from rsp of where registers are kept during run_refuel() */
 	bool keeps_flags; /* moves stand between a comparison and its jump */
 };
@@ -54,6 +56,8 @@ u8 lower_src(struct lower *l, u32 v, u8 scratch);
 /* Puts v into dst. */
 void lower_load_into(struct lower *l, u8 dst, u32 v, u8 w);
 u8 lower_dst(const struct lower *l, u32 v);
+/* The scratch register that holds a spilled value, or X86_NO_REG. */
+u8 lower_kept(const struct lower *l, u32 v);
 void lower_store_dst(struct lower *l, u32 v, u8 reg);
 bool lower_small_const(const struct lower *l, u32 v, u8 w, s32 *ret_imm);
 void lower_set_flags(struct lower *l, u8 reg, u8 w);

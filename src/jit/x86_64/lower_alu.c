@@ -178,6 +178,12 @@ static void alu_operands(struct lower *l, u8 op, u8 w, u8 d, u32 a, u32 b)
 		b = t;
 		is_folded = false;
 	}
+	if (lower_is_spilled(l, b) && lower_kept(l, b) != X86_NO_REG && lower_kept(l, b) != d &&
+		op != IR_SUB) {
+		lower_load_into(l, d, a, w);
+		op_reg(l, op, w, d, lower_kept(l, b));
+		return;
+	}
 	if (is_folded || lower_is_spilled(l, b)) {
 		struct x86_mem m = is_folded ? lower_address(l, b) : lower_slot(l, b);
 
