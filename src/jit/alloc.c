@@ -67,22 +67,11 @@ static u32 clobbers_of_call(const struct alloc *al, const struct ir_val *v)
 	return mask;
 }
 
-static bool may_clobber(const struct ir_val *v)
-{
-	static const bool may[IR_OP_COUNT] = {
-		[IR_UDIV] = true,
-		[IR_UMOD] = true,
-		[IR_SDIV] = true,
-		[IR_SMOD] = true,
-		[IR_ATOMIC] = true,
-		[IR_CALL] = true,
-		[IR_CALL_FUNC] = true,
-		[IR_TAIL_CALL] = true,
-		[IR_PACKET] = true,
-	};
-
-	return may[v->op];
-}
+/* Operations that may destroy registers beside their own. */
+#define CLOBBERING                                                                                 \
+	(IR_BIT(IR_UDIV) | IR_BIT(IR_UMOD) | IR_BIT(IR_SDIV) | IR_BIT(IR_SMOD) |                   \
+		IR_BIT(IR_ATOMIC) | IR_BIT(IR_CALL) | IR_BIT(IR_CALL_FUNC) |                       \
+		IR_BIT(IR_TAIL_CALL) | IR_BIT(IR_PACKET))
 
 static u32 clobbers_of(const struct alloc *al, const struct ir_val *v)
 {
@@ -124,11 +113,9 @@ static inline __attribute__((always_inline)) void for_each_live_out(
 
 	for (s = 0; s < b->succ_count; s++) {
 		const struct ir_block *to = &f->blocks[b->succ[s]];
-		u32 end = live_phis_end(f, to);
-
 		for (i = al->live.in [b->succ[s]]; i; i = al->live.nodes[i].next)
 			visit(al, al->live.nodes[i].v);
-		for (v = to->first; v < end; v++) {
+		for (v = to->first; v < to->phis_end; v++) {
 			const struct ir_val *val = &f->vals[v];
 
 			if (val->op != IR_PHI || !(val->flags & IR_PLACE))
@@ -171,8 +158,8 @@ static int find_forbidden(struct alloc *al)
 	struct clobber *clobbers;
 	u32 v, i = 0, count = 0, block;
 
-	for (v = 1; v < f->val_count; v++)
-		count += may_clobber(&f->vals[v]);
+	for (v = 1; v < f->val_count && (f->ops & CLOBBERING); v++)
+		count += (IR_BIT(f->vals[v].op) & CLOBBERING) != 0;
 	if (!count)
 		return 0;
 	clobbers = arena_alloc(arena, count * sizeof(*clobbers));
@@ -183,8 +170,11 @@ static int find_forbidden(struct alloc *al)
 		return -ENOMEM;
 	count = 0;
 	for (v = 1; v < f->val_count; v++) {
-		u32 mask = may_clobber(&f->vals[v]) ? clobbers_of(al, &f->vals[v]) : 0;
+		u32 mask;
 
+		if (!(IR_BIT(f->vals[v].op) & CLOBBERING))
+			continue;
+		mask = clobbers_of(al, &f->vals[v]);
 		al->clobbered |= mask;
 		if (mask)
 			clobbers[count++] = (struct clobber){v, mask};
@@ -202,26 +192,10 @@ static int find_forbidden(struct alloc *al)
 
 /* ---- preferences --------------------------------------------------------------------------- */
 
-static bool is_two_address(u8 op)
-{
-	switch (op) {
-	case IR_ADD:
-	case IR_SUB:
-	case IR_MUL:
-	case IR_AND:
-	case IR_OR:
-	case IR_XOR:
-	case IR_SHL:
-	case IR_SHR:
-	case IR_SAR:
-	case IR_ROL:
-	case IR_NEG:
-	case IR_ZEXT:
-	case IR_BSWAP:
-	case IR_LOG2: return true;
-	default: return false;
-	}
-}
+#define TWO_ADDRESS                                                                                \
+	(IR_BIT(IR_ADD) | IR_BIT(IR_SUB) | IR_BIT(IR_MUL) | IR_BIT(IR_AND) | IR_BIT(IR_OR) |       \
+		IR_BIT(IR_XOR) | IR_BIT(IR_SHL) | IR_BIT(IR_SHR) | IR_BIT(IR_SAR) |                \
+		IR_BIT(IR_ROL) | IR_BIT(IR_NEG) | IR_BIT(IR_ZEXT) | IR_BIT(IR_BSWAP))
 
 /* An operand that nobody else needs goes where its only user's result goes. */
 static bool follow(struct alloc *al, u32 v, u32 operand)
@@ -247,33 +221,50 @@ static void hint_call(struct alloc *al, struct ir_val *val)
 		val->hint = al->t->ret;
 }
 
+static void like_phis(struct alloc *al)
+{
+	const struct ir_func *f = al->f;
+	u32 i, v, k;
+
+	for (i = 0; i < f->block_count; i++) {
+		for (v = f->blocks[i].first; v < f->blocks[i].phis_end; v++) {
+			const struct ir_val *val = &f->vals[v];
+
+			for (k = 0; val->op == IR_PHI && k < val->arg_count; k++) {
+				if (!al->like[f->args[val->args + k]])
+					al->like[f->args[val->args + k]] = v;
+			}
+		}
+	}
+}
+
 /* From users to operands, so backwards. */
 static void find_preferences(struct alloc *al)
 {
+	const u64 others =
+		IR_BIT(IR_PARAM) | IR_BIT(IR_CALL) | IR_BIT(IR_CALL_FUNC) | IR_BIT(IR_END);
 	struct ir_func *f = al->f;
-	u32 v, i;
+	u32 v;
 
-	for (v = 1; v < f->val_count; v++) {
-		struct ir_val *val = &f->vals[v];
-
-		val->hint = NO_HINT;
-		for (i = 0; val->op == IR_PHI && i < val->arg_count; i++) {
-			if (!al->like[f->args[val->args + i]])
-				al->like[f->args[val->args + i]] = v;
-		}
-	}
+	like_phis(al);
 	for (v = f->val_count - 1; v > 0; v--) {
 		struct ir_val *val = &f->vals[v];
+		u64 op = IR_BIT(val->op);
 
+		if (op & TWO_ADDRESS) {
+			if ((al->like[v] || val->hint != NO_HINT) && !follow(al, v, val->a) &&
+				val->op != IR_SUB)
+				follow(al, v, val->b);
+			continue;
+		}
+		if (!(op & others))
+			continue;
 		if (val->op == IR_PARAM)
 			val->hint = al->t->param(f, (u32)val->imm);
-		else if (val->op == IR_CALL || val->op == IR_CALL_FUNC)
+		else if (val->op != IR_END)
 			hint_call(al, val);
-		else if (val->op == IR_END && f->blocks[val->block].term == IR_TERM_RETURN)
+		else if (f->blocks[val->block].term == IR_TERM_RETURN)
 			f->vals[val->a].hint = al->t->ret;
-		else if (is_two_address(val->op) && (al->like[v] || val->hint != NO_HINT) &&
-			!follow(al, v, val->a) && val->op != IR_SUB)
-			follow(al, v, val->b);
 	}
 }
 
@@ -556,11 +547,9 @@ static void walk_block(struct alloc *al, u32 block)
 static void walk(struct alloc *al)
 {
 	struct ir_func *f = al->f;
-	u32 i, v;
+	u32 i;
 
 	find_preferences(al);
-	for (v = 1; v < f->val_count; v++)
-		f->vals[v].reg = -1;
 	for (i = 0; i < f->block_count && !al->is_short; i++)
 		walk_block(al, i);
 }
@@ -568,7 +557,12 @@ static void walk(struct alloc *al)
 static void walk_again(struct alloc *al, u32 usable)
 {
 	size_t size = al->f->val_count * sizeof(u32);
+	u32 v;
 
+	for (v = 1; v < al->f->val_count; v++) {
+		al->f->vals[v].reg = -1;
+		al->f->vals[v].hint = NO_HINT;
+	}
 	al->is_short = false;
 	al->may_spill = true;
 	al->usable = usable;

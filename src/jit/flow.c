@@ -28,16 +28,12 @@ static u32 edge_moves(const struct flow *flow, u32 from, u32 to, struct move *mo
 	const struct ir_block *b = &f->blocks[to];
 	u32 k = place_in(f, from, to), v, count = 0;
 
-	for (v = b->first; v < b->end; v++) {
+	for (v = b->first; v < b->phis_end; v++) {
 		const struct ir_val *val = &f->vals[v];
 		struct move *m = &moves[count];
 
-		if (val->op != IR_PHI) {
-			if (val->op == IR_NONE || val->op == IR_SELECT)
-				continue;
-			break;
-		}
-		if (!val->uses || f->vals[f->args[val->args + k]].op == IR_UNDEF)
+		if (val->op != IR_PHI || !val->uses ||
+			f->vals[f->args[val->args + k]].op == IR_UNDEF)
 			continue;
 		move_from(f, f->args[val->args + k], m);
 		m->dst_kind = val->reg >= 0 ? PLACE_REG : PLACE_SLOT;
@@ -159,7 +155,7 @@ static bool is_overwritten(
 		if (is_written(moves, count, &f->vals[f->live_nodes[v].v]))
 			return true;
 	}
-	for (v = b->first; v < b->end; v++) {
+	for (v = b->first; v < b->phis_end; v++) {
 		const struct ir_val *val = &f->vals[v], *in;
 
 		if (val->op != IR_PHI)

@@ -13,7 +13,7 @@ static bool grow(struct ir_func *f, void **data, u32 *cap, u32 len, u32 more, si
 	if (len + more <= *cap)
 		return true;
 	while (new_cap < len + more)
-		new_cap = new_cap ? 2 * new_cap : 64;
+		new_cap = new_cap ? 2 * new_cap : MAX(64, more);
 	bigger = arena_alloc(&f->program->arena, new_cap * size);
 	if (!bigger) {
 		f->program->err = -ENOMEM;
@@ -26,30 +26,13 @@ static bool grow(struct ir_func *f, void **data, u32 *cap, u32 len, u32 more, si
 	return true;
 }
 
-u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b)
+bool ir_make_room(struct ir_func *f, u32 vals)
 {
 	u32 cap = f->val_cap, v = f->val_count;
 
-	if (v == cap) {
-		if (!grow(f, (void **)&f->vals, &cap, v, 1, sizeof(*f->vals)))
-			return 0;
-		if (!grow(f, (void **)&f->replaced, &f->val_cap, v, cap - v, sizeof(u32)))
-			return 0;
-	}
-	f->val_count++;
-	f->replaced[v] = v;
-	f->vals[v] = (struct ir_val){
-		.op = (u8)op,
-		.w = 64,
-		.bits = 64,
-		.a = a,
-		.b = b,
-		.block = f->block,
-		.epoch = f->epoch,
-		.reg = -1,
-		.hint = 0xff,
-	};
-	return v;
+	return v + vals <= cap ||
+		(grow(f, (void **)&f->vals, &cap, v, vals, sizeof(*f->vals)) &&
+			grow(f, (void **)&f->replaced, &f->val_cap, v, cap - v, sizeof(u32)));
 }
 
 u32 ir_new_args(struct ir_func *f, u32 count)

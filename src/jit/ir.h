@@ -84,6 +84,9 @@ enum ir_op {
 	IR_OP_COUNT,
 };
 
+STATIC_ASSERT(IR_OP_COUNT <= 64);
+#define IR_BIT(op) (1ull << (op))
+
 /* Conditions of branches and selections; neighbours are opposites. */
 enum ir_cond {
 	IR_EQ,
@@ -154,6 +157,7 @@ struct ir_block {
 	u32 first_insn, end_insn;
 	u32 more_turns; /* how many times more its instructions are executed (ir_unroll.c) */
 	u32 first, end; /* values; end is one past IR_END */
+	u32 phis_end;	/* its phis, or what became of them, stand before this one */
 	u8 term;	/* enum ir_term */
 	u8 cond, w;
 	bool is_reachable, is_built, is_loop_head;
@@ -190,6 +194,11 @@ struct ir_func {
 	u32 entry_live;	 /* bits: registers that callers must pass */
 	u32 clobbered;	 /* bits: machine registers that a call destroys; 0 = not known (alloc.c) */
 	u32 frame, run;	 /* values */
+	u32 undef;	 /* a value */
+	u32 params_end;	 /* parameters stand before this value */
+	u64 ops;	 /* bits: operations that were made; what is not there need not be sought */
+	bool has_wide;	 /* constants of more than 32 signed bits */
+	bool has_uses;	 /* uses were counted */
 	u32 block;	 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
@@ -239,8 +248,8 @@ struct ir_program {
 };
 
 /* ir.c */
-u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b);
-u32 ir_new_args(struct ir_func *f, u32 count); /* index into f->args; zeroed */
+bool ir_make_room(struct ir_func *f, u32 vals); /* for so many more */
+u32 ir_new_args(struct ir_func *f, u32 count);	/* index into f->args; zeroed */
 u32 ir_resolve_chain(struct ir_func *f, u32 v);
 void ir_replace(struct ir_func *f, u32 v, u32 with);
 /* Calls visit(arg, pointer to the operand) for each operand of a value. */
@@ -267,6 +276,29 @@ void ir_replace(struct ir_func *f, u32 v, u32 with);
 		}                                                                                  \
 	} while (0)
 enum ir_cond ir_cond_exchanged(enum ir_cond cond); /* for b, a instead of a, b */
+
+static inline u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b)
+{
+	u32 v = f->val_count;
+
+	if (unlikely(v == f->val_cap) && !ir_make_room(f, 1))
+		return 0;
+	f->val_count++;
+	f->ops |= IR_BIT(op);
+	f->replaced[v] = v;
+	f->vals[v] = (struct ir_val){
+		.op = (u8)op,
+		.w = 64,
+		.bits = 64,
+		.a = a,
+		.b = b,
+		.block = f->block,
+		.epoch = f->epoch,
+		.reg = -1,
+		.hint = 0xff,
+	};
+	return v;
+}
 
 /* What stands for a value now. */
 static inline u32 ir_resolve(struct ir_func *f, u32 v)

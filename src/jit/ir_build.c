@@ -594,7 +594,7 @@ static void begin_block(struct build *b, u32 block)
 	f->block = block;
 	ir_forget_memory(f);
 	f->epoch++;
-	blk->first = f->val_count;
+	blk->first = blk->phis_end = f->val_count;
 	if (block == 0)
 		return; /* what the entry set */
 	if (blk->pred_count == 1 && f->blocks[f->preds[blk->preds]].is_built) {
@@ -617,6 +617,7 @@ static void begin_block(struct build *b, u32 block)
 		f->vals[v].imm = var;
 		b->cur[var] = v;
 	}
+	blk->phis_end = f->val_count;
 }
 
 static void fill_phis(struct build *b)
@@ -629,7 +630,7 @@ static void fill_phis(struct build *b)
 
 		if (!blk->is_reachable)
 			continue;
-		for (v = blk->first; v < blk->end && f->vals[v].op == IR_PHI; v++) {
+		for (v = blk->first; v < blk->phis_end; v++) {
 			u32 var = (u32)f->vals[v].imm;
 
 			for (k = 0; k < f->vals[v].arg_count; k++) {
@@ -684,7 +685,7 @@ static void build_entry(struct build *b)
 	u32 i, count = f->index == 0 ? 1 : 5;
 
 	ir_new(f, IR_NONE, 0, 0); /* value 0 */
-	b->undef = ir_new(f, IR_UNDEF, 0, 0);
+	b->undef = f->undef = ir_new(f, IR_UNDEF, 0, 0);
 	f->vals[b->undef].flags |= IR_NO_REG;
 	b->zero = ir_const(f, 0);
 	f->frame = ir_new(f, IR_FRAME, 0, 0);
@@ -697,6 +698,7 @@ static void build_entry(struct build *b)
 	}
 	f->run = ir_new(f, IR_PARAM, 0, 0);
 	f->vals[f->run].imm = IR_RUN_ARG;
+	f->params_end = f->val_count;
 	hoist_constants(b);
 }
 
@@ -721,6 +723,7 @@ int ir_build_func(struct ir_func *f)
 	vars = arena_calloc(&p->arena, (size_t)f->block_count * f->var_count, sizeof(u32));
 	if (!vars)
 		return -ENOMEM;
+	ir_make_room(f, 2 * (f->end_insn - f->first_insn) + 32);
 	build_entry(&b);
 	for (i = 0; i < f->block_count && !err; i++) {
 		struct ir_block *blk = &f->blocks[i];
@@ -730,7 +733,7 @@ int ir_build_func(struct ir_func *f)
 		blk->vars = vars + (size_t)i * f->var_count;
 		begin_block(&b, i);
 		if (i == 0)
-			blk->first = 1;
+			blk->first = blk->phis_end = 1;
 		for (turn = 0; turn <= blk->more_turns && !err; turn++)
 			err = build_insns(&b, blk);
 		end_block(&b, i);

@@ -28,6 +28,8 @@ u32 ir_const(struct ir_func *f, u64 imm)
 	f->vals[v].bits = ir_bits_of(imm);
 	if (ir_fits_s32(imm))
 		f->vals[v].flags |= IR_NO_REG;
+	else
+		f->has_wide = true;
 	*cached = v;
 	return v;
 }

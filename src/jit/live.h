@@ -40,15 +40,4 @@ u32 live_operands(const struct ir_func *f, const struct ir_val *val, u32 ret[LIV
 /* Values with places that a phi needs at the end of its predecessor number k. */
 u32 live_phi_operands(
 	const struct ir_func *f, const struct ir_val *phi, u32 k, u32 ret[LIVE_MAX_OPERANDS]);
-/* The first of a block's values that is neither a phi nor was one. */
-static inline u32 live_phis_end(const struct ir_func *f, const struct ir_block *b)
-{
-	u32 v = b->first;
-
-	while (v < b->end &&
-		(f->vals[v].op == IR_PHI || f->vals[v].op == IR_NONE || f->vals[v].op == IR_SELECT))
-		v++;
-	return v;
-}
-
 #endif

@@ -112,12 +112,10 @@ static u32 grow_phis(struct ir_func *f)
 	for (i = f->block_count; i-- > 0;) {
 		const struct ir_block *b = &f->blocks[i];
 
-		for (v = b->first; v < b->end && b->is_loop_head; v++) {
+		for (v = b->first; v < b->phis_end && b->is_loop_head; v++) {
 			struct ir_val *val = &f->vals[v];
 			u8 bits = val->op == IR_PHI ? bits_now(f, val) : 0;
 
-			if (val->op != IR_PHI && val->op != IR_NONE)
-				break;
 			if (bits > val->bits) {
 				val->bits = bits;
 				first = v;
@@ -130,13 +128,15 @@ static u32 grow_phis(struct ir_func *f)
 void pass_bits(struct ir_func *f)
 {
 	bool is_changed = false;
-	u32 v, from;
+	u32 i, v, from;
 
-	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op != IR_PHI)
-			continue;
-		f->vals[v].bits = 1;
-		f->vals[v].imm = most_of_counter(f, v);
+	for (i = 0; i < f->block_count; i++) {
+		for (v = f->blocks[i].first; v < f->blocks[i].phis_end; v++) {
+			if (f->vals[v].op != IR_PHI)
+				continue;
+			f->vals[v].bits = 1;
+			f->vals[v].imm = most_of_counter(f, v);
+		}
 	}
 	/* at first only phis are optimistic: others may shrink */
 	for (v = 1; v < f->val_count; v++)
@@ -156,7 +156,11 @@ void pass_bits(struct ir_func *f)
 	for (v = 1; is_changed && v < f->val_count; v++) {
 		struct ir_val *val = &f->vals[v];
 
-		IR_FOR_EACH_OPERAND(f, val, p, *p = ir_resolve(f, *p));
+		val->a = ir_resolve(f, val->a); /* 0 is 0 */
+		val->b = ir_resolve(f, val->b);
+		val->c = ir_resolve(f, val->c);
+		for (i = 0; i < val->arg_count; i++)
+			f->args[val->args + i] = ir_resolve(f, f->args[val->args + i]);
 	}
 	for (v = 0; v < f->block_count && is_changed; v++) {
 		f->blocks[v].a = ir_resolve(f, f->blocks[v].a);

@@ -307,6 +307,8 @@ void pass_idioms(struct ir_func *f)
 {
 	u32 v;
 
+	if (f->select_count <= 1 && !f->program->has_count)
+		return;
 	for (v = 1; v < f->val_count; v++) {
 		if (is_sum(&f->vals[v]) && f->select_count > 1)
 			find_log2(f, v);

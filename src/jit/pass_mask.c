@@ -67,7 +67,7 @@ void pass_mask(struct ir_func *f)
 		b->w = f->vals[b->end - 1].w = t.w;
 		b->cond = t.cond;
 	}
-	for (v = 1; v < count; v++) {
+	for (v = 1; v < count && (f->ops & IR_BIT(IR_SELECT)); v++) {
 		struct ir_val *val = &f->vals[v];
 		struct test t = {val->a, val->b, val->w, val->cond};
 

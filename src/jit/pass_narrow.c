@@ -61,8 +61,12 @@ void pass_narrow(struct ir_func *f)
 {
 	u32 v, i;
 
-	for (v = 1; v < f->val_count; v++)
-		narrow(f, &f->vals[v]);
+	for (v = 1; v < f->val_count; v++) {
+		struct ir_val *val = &f->vals[v];
+
+		if (val->w == 64 && val->bits <= 32)
+			narrow(f, val);
+	}
 	for (i = 0; i < f->block_count; i++) {
 		if (f->blocks[i].is_reachable)
 			narrow_branch(f, &f->blocks[i]);

@@ -43,7 +43,11 @@ static void write_operands(struct ir_func *f)
 	for (v = 1; v < count; v++) {
 		struct ir_val *val = &f->vals[v];
 
-		IR_FOR_EACH_OPERAND(f, val, p, *p = ir_resolve(f, *p));
+		val->a = ir_resolve(f, val->a); /* 0 is 0 */
+		val->b = ir_resolve(f, val->b);
+		val->c = ir_resolve(f, val->c);
+		for (i = 0; i < val->arg_count; i++)
+			f->args[val->args + i] = ir_resolve(f, f->args[val->args + i]);
 		if (val->op == IR_SHL || val->op == IR_SHR || val->op == IR_SAR)
 			mask_count(f, v);
 	}
@@ -56,24 +60,47 @@ static void write_operands(struct ir_func *f)
 	f->run = ir_resolve(f, f->run);
 }
 
+/* Whether a phi is only a value with another name. */
+static bool remove_phi(struct ir_func *f, u32 v)
+{
+	u32 only = f->vals[v].op == IR_PHI ? only_value(f, v) : 0;
+
+	if (!only)
+		return false;
+	ir_replace(f, v, only);
+	f->vals[v].op = IR_NONE;
+	f->vals[v].arg_count = 0;
+	return true;
+}
+
+static bool remove_forwards(struct ir_func *f)
+{
+	bool is_changed = false;
+	u32 i, v;
+
+	for (i = 0; i < f->block_count; i++) {
+		for (v = f->blocks[i].first; v < f->blocks[i].phis_end; v++)
+			is_changed |= remove_phi(f, v);
+	}
+	return is_changed;
+}
+
+/* What follows from inner loops for outer ones. */
+static bool remove_backwards(struct ir_func *f)
+{
+	bool is_changed = false;
+	u32 i, v;
+
+	for (i = f->block_count; i-- > 0;) {
+		for (v = f->blocks[i].phis_end; v-- > f->blocks[i].first;)
+			is_changed |= remove_phi(f, v);
+	}
+	return is_changed;
+}
+
 void pass_phi(struct ir_func *f)
 {
-	bool is_changed = true;
-	u32 v, only;
-
-	while (is_changed) {
-		is_changed = false;
-		for (v = 1; v < f->val_count; v++) {
-			if (f->vals[v].op != IR_PHI)
-				continue;
-			only = only_value(f, v);
-			if (!only)
-				continue;
-			ir_replace(f, v, only);
-			f->vals[v].op = IR_NONE;
-			f->vals[v].arg_count = 0;
-			is_changed = true;
-		}
-	}
+	while (remove_forwards(f) && remove_backwards(f))
+		;
 	write_operands(f);
 }

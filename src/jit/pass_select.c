@@ -75,6 +75,7 @@ static void make_selects(struct ir_func *f, u32 block, u32 join, u32 taken, u32 
 		yes = f->args[val->args + !is_taken_first];
 		no = f->args[val->args + is_taken_first];
 		val->op = IR_SELECT;
+		f->ops |= IR_BIT(IR_SELECT);
 		val->w = b->w;
 		val->cond = b->cond;
 		val->a = b->a;

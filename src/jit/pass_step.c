@@ -122,10 +122,12 @@ static void fold_step(struct ir_func *f, u32 phi)
 
 void pass_step(struct ir_func *f)
 {
-	u32 v;
+	u32 i, v;
 
-	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op == IR_PHI)
-			fold_step(f, v);
+	for (i = 0; i < f->block_count; i++) {
+		for (v = f->blocks[i].first; v < f->blocks[i].phis_end; v++) {
+			if (f->vals[v].op == IR_PHI)
+				fold_step(f, v);
+		}
 	}
 }

@@ -43,7 +43,7 @@ static void take_params(struct arm64_lower *l)
 	struct move moves[IR_CALL_ARGS];
 	u32 v, n = 0;
 
-	for (v = 1; v < f->blocks[0].end; v++) {
+	for (v = 1; v < f->params_end; v++) {
 		const struct ir_val *val = &f->vals[v];
 
 		if (val->op != IR_PARAM || !val->uses)

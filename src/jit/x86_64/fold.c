@@ -11,8 +11,7 @@
 
 static bool is_memory(const struct ir_val *v)
 {
-	return v->op == IR_LOAD || v->op == IR_LOADSX || v->op == IR_STORE || v->op == IR_ATOMIC ||
-		v->op == IR_ACQUIRE || v->op == IR_RELEASE;
+	return v->op >= IR_LOAD && v->op <= IR_RELEASE && v->op != IR_UPDATE;
 }
 
 static void drop(struct ir_func *f, u32 v)
@@ -152,7 +151,7 @@ static void fold_index(struct ir_func *f, struct ir_val *v)
 /* x + (y << n) with a shift used once, as one lea. */
 static void form_lea(struct ir_func *f, struct ir_val *v)
 {
-	if (v->op != IR_ADD || (ir_is_const(f, v->b) && ir_fits_s32(f->vals[v->b].imm)))
+	if (ir_is_const(f, v->b) && ir_fits_s32(f->vals[v->b].imm))
 		return;
 	if (f->vals[v->a].op == IR_SHL && f->vals[v->b].op != IR_SHL)
 		swap_operands(v);
@@ -217,8 +216,8 @@ static void fold_update(struct ir_func *f, struct ir_val *s)
 	u32 op = s->c;
 	struct ir_val *v = &f->vals[op];
 
-	if (s->op != IR_STORE || !can_update(v->op) || v->uses != 1 || v->flags ||
-		v->block != s->block || (s->size == 8 && v->w != 64) || v->a == v->b)
+	if (!can_update(v->op) || v->uses != 1 || v->flags || v->block != s->block ||
+		(s->size == 8 && v->w != 64) || v->a == v->b)
 		return;
 	if (v->op != IR_SUB && is_old_value(f, v->b, s))
 		swap_operands(v);
@@ -297,12 +296,18 @@ static bool is_bit_test(const struct ir_func *f, const struct ir_val *val)
 
 static void fold_bits(struct ir_func *f)
 {
-	u32 v;
+	u32 i, v;
 
-	for (v = 1; v < f->val_count; v++) {
+	for (i = 0; i < f->block_count; i++) {
+		const struct ir_val *end = &f->vals[f->blocks[i].end - 1];
+
+		if (f->blocks[i].is_reachable && is_bit_test(f, end))
+			fold_bit(f, end->a, end->b, end->w);
+	}
+	for (v = 1; v < f->val_count && (f->ops & IR_BIT(IR_SELECT)); v++) {
 		const struct ir_val *val = &f->vals[v];
 
-		if ((val->op == IR_END || val->op == IR_SELECT) && is_bit_test(f, val))
+		if (val->op == IR_SELECT && is_bit_test(f, val))
 			fold_bit(f, val->a, val->b, val->w);
 	}
 }
@@ -322,34 +327,45 @@ static void fold_byte(struct ir_func *f, struct ir_block *b)
 	b->w = end->w = 8;
 }
 
+/* Gives a constant a place when its user needs it in a register. */
+static inline void place_constant(
+	struct ir_func *f, const struct ir_val *user, u32 v, u32 first, u32 last)
+{
+	struct ir_val *val = &f->vals[v];
+
+	if (v < first || v > last || val->op != IR_CONST || ir_fits_s32(val->imm) ||
+		!needs_register(user, v) ||
+		(user->op == IR_END && f->blocks[user->block].term == IR_TERM_RETURN) ||
+		(v == user->b && is_bit_test(f, user) && IS_POWER_OF_2(val->imm)))
+		return;
+	val->flags &= (u8)~IR_NO_REG;
+}
+
 /*
  * Constants that no instruction needs in a register have no place: they are made where they go.
  * (A return counts as a use in a register; there it is made directly, too.)
  */
 static void place_constants(struct ir_func *f)
 {
-	bool is_any_wide = false;
-	u32 v;
+	u32 v, i, first = 0, last = 0; /* of those that may need one */
 
-	for (v = 1; v < f->val_count; v++) {
+	for (v = 1; v < f->val_count && f->has_wide; v++) {
 		if (f->vals[v].op != IR_CONST)
 			continue;
-		is_any_wide |= !ir_fits_s32(f->vals[v].imm);
 		f->vals[v].flags |= IR_NO_REG;
-	}
-	for (v = 1; v < f->val_count && is_any_wide; v++) {
-		struct ir_val *val = &f->vals[v];
-		bool is_return = val->op == IR_END && f->blocks[val->block].term == IR_TERM_RETURN;
-
-		if (is_return)
+		if (ir_fits_s32(f->vals[v].imm))
 			continue;
-		IR_FOR_EACH_OPERAND(f, val, p, {
-			if (ir_is_const(f, *p) && !ir_fits_s32(f->vals[*p].imm) &&
-				needs_register(val, *p) &&
-				!(*p == val->b && is_bit_test(f, val) &&
-					IS_POWER_OF_2(f->vals[*p].imm)))
-				f->vals[*p].flags &= (u8)~IR_NO_REG;
-		});
+		first = first ? first : v;
+		last = v;
+	}
+	for (v = 1; v < f->val_count && first; v++) {
+		const struct ir_val *val = &f->vals[v];
+
+		place_constant(f, val, val->a, first, last);
+		place_constant(f, val, val->b, first, last);
+		place_constant(f, val, val->c, first, last);
+		for (i = 0; i < val->arg_count; i++)
+			place_constant(f, val, f->args[val->args + i], first, last);
 	}
 }
 
@@ -360,10 +376,10 @@ void x86_fold_addresses(struct ir_func *f)
 	for (v = f->val_count - 1; v > 0; v--) {
 		struct ir_val *val = &f->vals[v];
 
-		if (!is_memory(val)) {
+		if (val->op == IR_ADD)
 			form_lea(f, val);
+		if (!is_memory(val))
 			continue;
-		}
 		fold_index(f, val);
 		if (val->b) {
 			fold_const(f, val, &val->a, 0);
@@ -377,10 +393,12 @@ void x86_fold_operands(struct ir_func *f)
 	u32 v, i;
 
 	for (v = f->val_count - 1; v > 0; v--) { /* stores before what they store */
-		if (f->vals[v].op == IR_STORE)
-			fold_update(f, &f->vals[v]);
-		else
-			fold_load(f, &f->vals[v]);
+		struct ir_val *val = &f->vals[v];
+
+		if (val->op == IR_STORE)
+			fold_update(f, val);
+		else if (val->op <= IR_XOR) /* those of fold_load() are among them */
+			fold_load(f, val);
 	}
 	for (i = 0; i < f->block_count; i++) {
 		if (!f->blocks[i].is_reachable)

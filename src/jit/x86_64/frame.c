@@ -50,7 +50,7 @@ static void take_params(struct lower *l)
 	struct move moves[IR_CALL_ARGS];
 	u32 v, n = 0;
 
-	for (v = 1; v < f->blocks[0].end; v++) {
+	for (v = 1; v < f->params_end; v++) {
 		const struct ir_val *val = &f->vals[v];
 
 		if (val->op != IR_PARAM || !val->uses)
@@ -201,29 +201,32 @@ const struct alloc_target x86_alloc_target = {
 	.param = param,
 };
 
+/* Whether an operand without a place of its own stands where another one may be. */
+static bool meets_another(const struct ir_func *f, const struct ir_val *val)
+{
+	u8 a = f->vals[val->a].op, b = f->vals[val->b].op;
+
+	if (val->op == IR_PHI)
+		return false;
+	return b == IR_FRAME || b == IR_UNDEF || a == IR_UNDEF ||
+		(val->op == IR_END && a == IR_FRAME);
+}
+
 bool x86_needs_two_scratch(const struct ir_func *f, bool has_bmi2)
 {
+	const u64 shifts = IR_BIT(IR_SHL) | IR_BIT(IR_SHR) | IR_BIT(IR_SAR) | IR_BIT(IR_ROL);
+	const u64 stores = IR_BIT(IR_STORE) | IR_BIT(IR_RELEASE);
+	bool may_meet = f->vals[f->frame].uses || f->vals[f->undef].uses;
+	bool may_shift = !has_bmi2 && (f->ops & shifts);
 	u32 v;
 
+	if (!may_meet && !may_shift && !(f->ops & (stores | IR_BIT(IR_ATOMIC))))
+		return false;
 	for (v = 1; v < f->val_count; v++) {
 		const struct ir_val *val = &f->vals[v];
-		u8 a = f->vals[val->a].op, b = f->vals[val->b].op;
 
-		switch (val->op) {
-		case IR_ATOMIC: return true;
-		case IR_SHL:
-		case IR_SHR:
-		case IR_SAR:
-		case IR_ROL:
-			if (!has_bmi2 && b != IR_CONST)
-				return true;
-			break;
-		default: break;
-		}
-		/* operands without a place of their own, in places where two may meet */
-		if (val->op != IR_PHI &&
-			(b == IR_FRAME || b == IR_UNDEF || a == IR_UNDEF ||
-				(val->op == IR_END && a == IR_FRAME)))
+		if (val->op == IR_ATOMIC || (may_meet && meets_another(f, val)) ||
+			(may_shift && (IR_BIT(val->op) & shifts) && !ir_is_const(f, val->b)))
 			return true;
 		if ((val->op == IR_STORE || val->op == IR_UPDATE || val->op == IR_RELEASE) &&
 			(f->vals[val->c].op == IR_FRAME || val->b))
