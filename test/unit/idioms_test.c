@@ -267,7 +267,7 @@ static void mutate(struct program *p)
 		class = insn->op & 7;
 	} while (insn->op == 0 || insn->op == (BPF_JMP | BPF_EXIT));
 	if (class == BPF_LD) { /* a wide constant */
-		insn[below(2)].imm ^= 1 << below(32);
+		insn[below(2)].imm ^= (s32)(1u << below(32));
 		return;
 	}
 	switch (below(4)) {

@@ -117,7 +117,7 @@ static struct counter any_counter(void)
 		c.start = edges[below(ARRAY_SIZE(edges))];
 	c.limit = (s32)((u32)c.start + (u32)c.step * below(120));
 	if (below(4) == 0)
-		c.limit += (s32)below(7) - 3;
+		c.limit = (s32)((u32)c.limit + below(7) - 3);
 	if (below(16) == 0)
 		c.limit = edges[below(ARRAY_SIZE(edges))];
 	return c;
