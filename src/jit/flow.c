@@ -169,6 +169,50 @@ static bool is_overwritten(
 	return false;
 }
 
+static bool is_same(const struct ir_func *f, u32 v, u32 other)
+{
+	const struct ir_val *a = &f->vals[v], *b = &f->vals[other];
+
+	return v == other || (a->op == IR_CONST && b->op == IR_CONST && a->imm == b->imm);
+}
+
+/* Whether block `to` gets the same from both of its predecessors. */
+static bool is_same_way(const struct flow *flow, u32 from, u32 other, u32 to)
+{
+	const struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[to];
+	u32 k = place_in(f, from, to), j = place_in(f, other, to), v;
+
+	for (v = b->first; v < b->end; v++) {
+		const struct ir_val *val = &f->vals[v];
+
+		if (val->op == IR_PHI && val->uses &&
+			!is_same(f, f->args[val->args + k], f->args[val->args + j]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whether another branch goes there with the same moves: then these stand but once, behind the
+ * function. Not in loops, where a jump more would be felt.
+ */
+static bool is_shared(const struct flow *flow, u32 block, u32 to)
+{
+	const struct ir_func *f = flow->f;
+	const struct ir_block *b = &f->blocks[to];
+	u32 k;
+
+	for (k = 0; k < b->pred_count && b->loop_depth == 0 && to > block; k++) {
+		u32 pred = f->preds[b->preds + k];
+
+		if (pred != block && f->blocks[pred].term == IR_TERM_BRANCH &&
+			is_same_way(flow, block, pred, to))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Moves of the way that is jumped to may stand before the jump, if they change neither the
  * condition nor what the other way needs: then they need no code elsewhere, with a jump of its own.
@@ -181,9 +225,24 @@ static u32 early_moves(const struct flow *flow, u32 block, struct move *moves)
 	u32 taken = b->succ[0], count = edge_moves(flow, block, taken, moves);
 
 	if (f->blocks[taken].loop_depth < b->loop_depth || (taken > block && count > EARLY_MOVES) ||
-		is_overwritten(flow, block, b->succ[1], moves, count))
+		is_overwritten(flow, block, b->succ[1], moves, count) ||
+		(count && is_shared(flow, block, taken)))
 		return 0;
 	return count;
+}
+
+/* Where moves of a way stand: new, or where another one has the same. */
+static u32 edge_label(struct flow *flow, u32 from, u32 to)
+{
+	struct flow_edge *e = flow->edges, *end = e + flow->edge_count;
+
+	while (e < end && (e->to != to || !is_same_way(flow, from, e->from, to)))
+		e++;
+	if (e == end) {
+		*e = (struct flow_edge){flow->target->new_label(flow), from, to};
+		flow->edge_count++;
+	}
+	return e->label;
 }
 
 bool flow_moves_first(struct flow *flow, u32 block)
@@ -273,7 +332,6 @@ void flow_branch(struct flow *flow, u32 block, u32 cond, bool moved)
 	u32 taken = b->succ[0], other = b->succ[1], next = next_block(flow, block);
 	bool moves_taken = edge_moves(flow, block, taken, moves) != 0;
 	bool moves_other = edge_moves(flow, block, other, moves) != 0;
-	u32 label;
 
 	if (moved || moves_before_jump(flow, block, cond)) {
 		flow->target->jump(flow, cond, label_of(flow, taken));
@@ -300,9 +358,7 @@ void flow_branch(struct flow *flow, u32 block, u32 cond, bool moved)
 		flow_go(flow, block, other);
 		return;
 	}
-	label = flow->target->new_label(flow);
-	flow->edges[flow->edge_count++] = (struct flow_edge){label, block, taken};
-	flow->target->jump(flow, cond, label);
+	flow->target->jump(flow, cond, edge_label(flow, block, taken));
 	flow_go(flow, block, other);
 }
 
