@@ -2,15 +2,19 @@
 /*
  * libhachi-preload.so: the door (door.c) put before libc in an unmodified program by `hachi exec`.
  * The instance is made when the library is loaded, with what the command left in the environment.
- * Pinned objects live in a directory of the process, unless one was named, and go with it.
+ * Pinned objects live in a directory of the process, unless one was named, and go with it; what a
+ * killed process left is removed by the next one: a lock on the directory tells who still lives.
  */
 #include "base/os.h"
 #include "base/str.h"
 #include "client/door.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,15 +31,64 @@ static void say(const char *what, int err)
 	os_syscall(SYS_write, 2, (long)text, len, 0, 0, 0);
 }
 
+#define PIN_DIR_NAME "hachi-bpffs."
+
+enum { LOCK_FD_MIN = 200 }; /* out of the way of the program's own descriptors */
+
+static int lock_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Other users' directories cannot be opened. */
+static void remove_left_ones(const char *base)
+{
+	DIR *dir = opendir(base);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char path[64];
+		int fd;
+
+		if (strncmp(entry->d_name, PIN_DIR_NAME, sizeof(PIN_DIR_NAME) - 1))
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%.30s/%s", base, entry->d_name) >=
+			sizeof(path))
+			continue;
+		fd = lock_dir(path);
+		if (fd < 0)
+			continue;
+		os_remove_tree(path);
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static const char *make_pin_dir(void)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
+	int fd, lock;
 
-	snprintf(pin_dir, sizeof(pin_dir), "%.30s/hachi-bpffs.%u",
-		base && *base == '/' ? base : "/tmp", os_pid());
+	base = base && *base == '/' ? base : "/tmp";
+	remove_left_ones(base);
+	snprintf(pin_dir, sizeof(pin_dir), "%.30s/" PIN_DIR_NAME "%u", base, os_pid());
 	maker = os_pid();
-	if (os_syscall(SYS_mkdirat, AT_FDCWD, (long)pin_dir, 0700, 0, 0, 0) == 0)
-		return pin_dir;
+	if (mkdir(pin_dir, 0700) == 0) {
+		fd = lock_dir(pin_dir);
+		lock = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, LOCK_FD_MIN); /* until the end */
+		if (lock >= 0)
+			close(fd);
+		if (fd >= 0)
+			return pin_dir;
+		rmdir(pin_dir);
+	}
 	pin_dir[0] = 0;
 	return NULL; /* then pins are in memory alone */
 }

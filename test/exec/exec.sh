@@ -80,6 +80,28 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
 else
 	skip "an object needs no rights" "already an ordinary user"
 fi
+
+# What a killed process leaves, the next one removes; what belongs to a living one stays.
+mkdir "$tmp/run"
+env $preload_env XDG_RUNTIME_DIR="$tmp/run" "$HACHI" exec -- sleep 60 &
+killed=$!
+env $preload_env XDG_RUNTIME_DIR="$tmp/run" "$HACHI" exec -- sleep 60 &
+living=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	[ -d "$tmp/run/hachi-bpffs.$killed" ] && [ -d "$tmp/run/hachi-bpffs.$living" ] && break
+	sleep 0.2
+done
+kill -9 $killed
+wait $killed 2>/dev/null
+[ -d "$tmp/run/hachi-bpffs.$killed" ] && pass "a killed process leaves its pins" ||
+	fail "a killed process leaves its pins"
+env $preload_env XDG_RUNTIME_DIR="$tmp/run" "$HACHI" exec -- true
+[ -d "$tmp/run/hachi-bpffs.$killed" ] && fail "which the next one removes" ||
+	pass "which the next one removes"
+[ -d "$tmp/run/hachi-bpffs.$living" ] && pass "but not those of a living one" ||
+	fail "but not those of a living one"
+kill $living
+wait $living 2>/dev/null
 if have bpftool; then
 	env $preload_env "$HACHI" exec -- bpftool feature probe >"$tmp/all" 2>&1
 	grep -q 'eBPF program_type xdp is available' "$tmp/all" &&
