@@ -11,6 +11,7 @@
 enum {
 	MANY_WAYS = 3,	 /* into the end of a loop */
 	EARLY_MOVES = 3, /* on a way that may not be taken */
+	NEIGHBOURS = 64, /* among which the same way is sought */
 };
 
 /* Which of the predecessors of `to` block `from` is. */
@@ -66,18 +67,16 @@ static bool is_empty(const struct flow *flow, u32 block)
 static void find_targets(struct flow *flow)
 {
 	struct ir_func *f = flow->f;
-	u32 i, hops;
+	u32 i;
 
-	for (i = 0; i < f->block_count; i++)
-		flow->targets[i] =
-			f->blocks[i].is_reachable && is_empty(flow, i) ? f->blocks[i].succ[0] : i;
-	for (i = 0; i < f->block_count; i++) {
-		u32 to = flow->targets[i];
+	/* backwards: what comes later is known; what comes earlier heads a loop, and has code */
+	for (i = f->block_count; i-- > 0;) {
+		bool goes_on = f->blocks[i].is_reachable && is_empty(flow, i);
+		u32 to = f->blocks[i].succ[0];
 
-		for (hops = 0; flow->targets[to] != to && hops < f->block_count; hops++)
-			to = flow->targets[to];
-		if (flow->targets[to] == to)
-			flow->targets[i] = to;
+		flow->targets[i] = i;
+		if (goes_on)
+			flow->targets[i] = to > i ? flow->targets[to] : to;
 	}
 }
 
@@ -89,11 +88,18 @@ bool flow_has_code(const struct flow *flow, u32 block)
 /* The next block that has code, in the order of the code; block_count = none. */
 static u32 next_block(const struct flow *flow, u32 block)
 {
-	u32 at = flow->place_of[block] + 1;
+	return flow->next[flow->place_of[block]];
+}
 
-	while (at < flow->f->block_count && !flow_has_code(flow, flow->order[at]))
-		at++;
-	return at < flow->f->block_count ? flow->order[at] : flow->f->block_count;
+static void find_next(struct flow *flow)
+{
+	u32 at, next = flow->f->block_count;
+
+	for (at = flow->f->block_count; at-- > 0;) {
+		flow->next[at] = next;
+		if (flow_has_code(flow, flow->order[at]))
+			next = flow->order[at];
+	}
 }
 
 /*
@@ -183,7 +189,7 @@ static bool is_same_way(const struct flow *flow, u32 from, u32 other, u32 to)
 	const struct ir_block *b = &f->blocks[to];
 	u32 k = place_in(f, from, to), j = place_in(f, other, to), v;
 
-	for (v = b->first; v < b->end; v++) {
+	for (v = b->first; v < b->phis_end; v++) {
 		const struct ir_val *val = &f->vals[v];
 
 		if (val->op == IR_PHI && val->uses &&
@@ -201,9 +207,10 @@ static bool is_shared(const struct flow *flow, u32 block, u32 to)
 {
 	const struct ir_func *f = flow->f;
 	const struct ir_block *b = &f->blocks[to];
-	u32 k;
+	u32 at = place_in(f, block, to), k = at > NEIGHBOURS ? at - NEIGHBOURS : 0;
+	u32 end = MIN(at + NEIGHBOURS, b->pred_count);
 
-	for (k = 0; k < b->pred_count && b->loop_depth == 0 && to > block; k++) {
+	for (; k < end && b->loop_depth == 0 && to > block; k++) {
 		u32 pred = f->preds[b->preds + k];
 
 		if (pred != block && f->blocks[pred].term == IR_TERM_BRANCH &&
@@ -234,7 +241,8 @@ static u32 early_moves(const struct flow *flow, u32 block, struct move *moves)
 /* Where moves of a way stand: new, or where another one has the same. */
 static u32 edge_label(struct flow *flow, u32 from, u32 to)
 {
-	struct flow_edge *e = flow->edges, *end = e + flow->edge_count;
+	struct flow_edge *end = flow->edges + flow->edge_count;
+	struct flow_edge *e = end - MIN(flow->edge_count, NEIGHBOURS);
 
 	while (e < end && (e->to != to || !is_same_way(flow, from, e->from, to)))
 		e++;
@@ -424,10 +432,11 @@ int flow_init(struct flow *flow, const struct flow_target *target, struct ir_fun
 
 	*flow = (struct flow){.target = target, .f = f};
 	flow->targets = arena_alloc(arena, f->block_count * sizeof(u32));
+	flow->next = arena_alloc(arena, f->block_count * sizeof(u32));
 	flow->edges = arena_alloc(arena, f->block_count * sizeof(*flow->edges));
 	flow->order = arena_alloc(arena, f->block_count * sizeof(u32));
 	flow->place_of = arena_alloc(arena, f->block_count * sizeof(u32));
-	if (!flow->targets || !flow->edges || !flow->order || !flow->place_of)
+	if (!flow->targets || !flow->next || !flow->edges || !flow->order || !flow->place_of)
 		return -ENOMEM;
 	for (i = 0; i < f->block_count; i++) {
 		u32 label = target->new_label(flow);
@@ -437,5 +446,6 @@ int flow_init(struct flow *flow, const struct flow_target *target, struct ir_fun
 	}
 	find_order(flow);
 	find_targets(flow);
+	find_next(flow);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct flow {
 	u32 labels;	       /* of blocks: labels + block */
 	u32 *order, *place_of; /* blocks in the order of the code, and the inverse */
 	u32 *targets;	       /* by block: where control ends up that goes there */
+	u32 *next;	       /* by place in the order: the next block with code */
 	/* edges whose moves stand behind the function */
 	struct flow_edge {
 		u32 label, from, to;

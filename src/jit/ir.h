@@ -22,7 +22,8 @@ enum {
 	IR_RUN_ARG = 5,	  /* the run, among the parameters of a function */
 	IR_CALL_ARGS = 6,
 	IR_STACK_WORDS = 136, /* of 4 bytes: more than the deepest frame */
-	IR_CALL_OWN = 0,      /* ir_val.disp of calls: of a function of ours */
+	IR_NO_BLOCK = -1,
+	IR_CALL_OWN = 0, /* ir_val.disp of calls: of a function of ours */
 	IR_CALL_KFUNC = -1,
 	/* top 12 bits of constants that stand for addresses while a program is shown */
 	IR_SHOWN_MAP = 0x5a0,
@@ -165,10 +166,11 @@ struct ir_block {
 	u32 a, b;
 	u32 succ[2];
 	u32 succ_count;
-	u32 place_in[2]; /* which of the successor's predecessors it is (live.c) */
+	u32 place_in[2]; /* which of the successor's predecessors it is */
 	/* In successor `refined` this value is known to be that one; 0 = none. */
 	u32 refined, refined_from, refined_to;
 	u32 preds, pred_count;		 /* index into ir_func.preds */
+	u32 pred_slots;			 /* with those that ir_branch.c took out: IR_NO_BLOCK */
 	u64 live_in, live_out, use, def; /* variables */
 	u32 *vars; /* what they are at the end of the block; ir_func.var_count of them */
 };
@@ -180,6 +182,7 @@ struct ir_func {
 	struct ir_block *blocks;
 	u32 block_count;
 	u32 *preds;			 /* block numbers */
+	u32 *lost;			 /* blocks that nothing leads to any more (ir_branch.c) */
 	u32 var_count;			 /* registers first */
 	s8 var_of_word[IR_STACK_WORDS];	 /* by distance below r10; -1 = memory */
 	u8 size_of_word[IR_STACK_WORDS]; /* bytes of the access that starts there */
@@ -362,6 +365,7 @@ u32 ir_inline_helper(struct ir_func *f, u32 id);
 
 /* ir_branch.c: the branch at the end of a block that is being built. */
 void ir_fold_branch(struct ir_func *f, u32 block);
+void ir_close_preds(struct ir_func *f, u32 block); /* what was taken out leaves no gap */
 
 /* ir_blocks.c, ir_slots.c, ir_build.c: from instructions to values. */
 int ir_find_blocks(struct ir_func *f);

@@ -234,12 +234,14 @@ static int set_predecessors(struct ir_func *f)
 	if (!f->preds)
 		return -ENOMEM;
 	for (i = 0; i < f->block_count; i++) {
-		const struct ir_block *b = &f->blocks[i];
+		struct ir_block *b = &f->blocks[i];
 
 		for (k = 0; k < b->succ_count; k++) {
 			struct ir_block *s = &f->blocks[b->succ[k]];
 
+			b->place_in[k] = s->pred_count;
 			f->preds[s->preds + s->pred_count++] = i;
+			s->pred_slots = s->pred_count;
 		}
 	}
 	return 0;

@@ -31,27 +31,58 @@ static bool holds(enum ir_cond cond, u8 w, u64 a, u64 b)
 	return false;
 }
 
+/* Takes an edge out. Whether nothing leads to its end any more. */
+static bool lose_edge(struct ir_func *f, u32 from, u32 way)
+{
+	struct ir_block *b = &f->blocks[f->blocks[from].succ[way]];
+
+	if (b->is_built)
+		return false;
+	f->preds[b->preds + f->blocks[from].place_in[way]] = (u32)IR_NO_BLOCK;
+	b->is_reachable = --b->pred_count;
+	return !b->is_reachable;
+}
+
 /*
  * A way that is never taken; what only it led to is not built at all. An edge back to a block that
  * is built stays: fill_phis() knows that nobody comes along it.
  */
-static void drop_edge(struct ir_func *f, u32 from, u32 to)
+static void drop_edge(struct ir_func *f, u32 from, u32 way)
 {
-	struct ir_block *b = &f->blocks[to];
-	u32 k;
+	u32 count = 0, i;
 
-	if (b->is_built)
+	if (!f->lost)
+		f->lost = arena_alloc(&f->program->arena, f->block_count * sizeof(u32));
+	if (!f->lost) {
+		f->program->err = -ENOMEM;
 		return;
-	for (k = 0; f->preds[b->preds + k] != from; k++)
-		;
-	for (; k + 1 < b->pred_count; k++)
-		f->preds[b->preds + k] = f->preds[b->preds + k + 1];
-	b->pred_count--;
-	if (b->pred_count)
+	}
+	if (lose_edge(f, from, way))
+		f->lost[count++] = f->blocks[from].succ[way];
+	while (count) {
+		u32 block = f->lost[--count];
+		struct ir_block *b = &f->blocks[block];
+
+		for (i = 0; i < b->succ_count; i++) {
+			if (lose_edge(f, block, i))
+				f->lost[count++] = b->succ[i];
+		}
+		b->succ_count = 0;
+	}
+}
+
+void ir_close_preds(struct ir_func *f, u32 block)
+{
+	struct ir_block *b = &f->blocks[block];
+	u32 i, kept = 0;
+
+	if (b->pred_slots == b->pred_count)
 		return;
-	b->is_reachable = false;
-	while (b->succ_count)
-		drop_edge(f, to, b->succ[--b->succ_count]);
+	for (i = 0; i < b->pred_slots; i++) {
+		if (f->preds[b->preds + i] != (u32)IR_NO_BLOCK)
+			f->preds[b->preds + kept++] = f->preds[b->preds + i];
+	}
+	b->pred_slots = b->pred_count;
 }
 
 static bool is_null_test(const struct ir_func *f, const struct ir_block *blk)
@@ -101,7 +132,7 @@ void ir_fold_branch(struct ir_func *f, u32 block)
 	other = blk->succ[is_true];
 	if (other <= block)
 		return;
-	drop_edge(f, block, other);
+	drop_edge(f, block, is_true);
 	blk->term = IR_TERM_JUMP;
 	blk->succ[0] = taken;
 	blk->succ_count = 1;

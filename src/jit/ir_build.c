@@ -592,6 +592,7 @@ static void begin_block(struct build *b, u32 block)
 	u64 live;
 
 	f->block = block;
+	ir_close_preds(f, block);
 	ir_forget_memory(f);
 	f->epoch++;
 	blk->first = blk->phis_end = f->val_count;
