@@ -631,9 +631,11 @@ static void fill_phis(struct build *b)
 
 		if (!blk->is_reachable)
 			continue;
+		ir_close_preds(f, i); /* an edge back may have gone while the block was built */
 		for (v = blk->first; v < blk->phis_end; v++) {
 			u32 var = (u32)f->vals[v].imm;
 
+			f->vals[v].arg_count = blk->pred_count;
 			for (k = 0; k < f->vals[v].arg_count; k++) {
 				const struct ir_block *pred = &f->blocks[f->preds[blk->preds + k]];
 				u32 in = pred->is_built ? pred->vars[var] : v;
