@@ -573,6 +573,12 @@ static void end_block(struct build *b, u32 block)
 			blk->a = ir_low32(f, blk->a);
 			blk->b = ir_low32(f, blk->b);
 		}
+		if (ir_is_const(f, blk->a)) {
+			v = blk->a;
+			blk->a = blk->b;
+			blk->b = v;
+			blk->cond = ir_cond_exchanged(blk->cond);
+		}
 		ir_fold_branch(f, block);
 	}
 	v = ir_new(f, IR_END, blk->a, blk->b);

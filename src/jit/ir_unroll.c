@@ -110,19 +110,18 @@ static bool is_all_quick(const struct ir_func *f, const struct counted *c)
 	return true;
 }
 
-/* The only instruction of the loop that writes a register; UINT32_MAX = there are more, or none. */
-static u32 find_writer(const struct ir_func *f, const struct counted *c, u8 reg)
+/* How many instructions of the loop write a register; one of them. */
+static u32 find_writer(const struct ir_func *f, const struct counted *c, u8 reg, u32 *ret_writer)
 {
-	u32 i, found = UINT32_MAX;
+	u32 i, count = 0;
 
 	for (i = f->blocks[c->head].first_insn; i < f->blocks[c->latch].end_insn; i++) {
 		if (!f->program->insns[i].slots || !(f->program->effects[i].writes >> reg & 1))
 			continue;
-		if (found != UINT32_MAX)
-			return UINT32_MAX;
-		found = i;
+		*ret_writer = i;
+		count++;
 	}
-	return found;
+	return count;
 }
 
 /* What counts. The register that is compared may be a copy of the counter. */
@@ -132,8 +131,7 @@ static bool find_add(const struct ir_func *f, struct counted *c)
 	u32 copies = 2;
 
 	for (;;) {
-		c->add = find_writer(f, c, c->reg);
-		if (c->add == UINT32_MAX)
+		if (find_writer(f, c, c->reg, &c->add) != 1)
 			return false;
 		d = &f->program->insns[c->add];
 		if (d->family != INSN_FAMILY_MOV || d->is_imm || c->add > c->read || !copies--)
@@ -145,8 +143,17 @@ static bool find_add(const struct ir_func *f, struct counted *c)
 	return d->family == INSN_FAMILY_ALU && d->is_imm && d->operation == INSN_DO_ADD && c->step;
 }
 
-/* The constant that the counter begins with. */
-static bool find_start(const struct ir_func *f, struct counted *c)
+/* The constant that an instruction puts into its register. */
+static bool find_imm(const struct ir_func *f, u32 insn, s64 *ret_imm)
+{
+	const struct insn_brief *d = &f->program->insns[insn];
+
+	*ret_imm = d->family == INSN_FAMILY_LD_IMM64 ? (s64)ir_imm64(f->program, d) : d->imm;
+	return (d->family == INSN_FAMILY_MOV && d->is_imm) || d->operation == INSN_DO_LD_IMM64;
+}
+
+/* The constant that a register holds when the loop begins. */
+static bool find_before(const struct ir_func *f, const struct counted *c, u8 reg, s64 *ret_imm)
 {
 	const struct ir_program *p = f->program;
 	u32 left = MAX_LOOK_BACK, at = c->head, pred, i;
@@ -162,16 +169,21 @@ static bool find_start(const struct ir_func *f, struct counted *c)
 		at = pred;
 		b = &f->blocks[at];
 		for (i = b->end_insn; i-- > b->first_insn;) {
-			const struct insn_brief *d = &p->insns[i];
-
-			if (!d->slots || !(p->effects[i].writes >> c->reg & 1))
-				continue;
-			c->start = d->family == INSN_FAMILY_LD_IMM64 ? (s64)ir_imm64(p, d) : d->imm;
-			return (d->family == INSN_FAMILY_MOV && d->is_imm) ||
-				d->operation == INSN_DO_LD_IMM64;
+			if (p->insns[i].slots && p->effects[i].writes >> reg & 1)
+				return find_imm(f, i, ret_imm);
 		}
 	}
 	return false;
+}
+
+/* The constant that a register holds at the comparison, in every turn. */
+static bool find_limit(const struct ir_func *f, const struct counted *c, u8 reg, s64 *ret_imm)
+{
+	u32 writer, count = find_writer(f, c, reg, &writer);
+
+	if (count == 0)
+		return find_before(f, c, reg, ret_imm);
+	return count == 1 && writer < c->read && find_imm(f, writer, ret_imm);
 }
 
 static s64 divide_up(s64 a, s64 b)
@@ -203,26 +215,53 @@ static u64 turns_of(const struct counted *c, s64 first)
 	case INSN_DO_JSGE: turns = step < 0 && way <= 0 ? way / step + 1 : -1; break;
 	default: return 0;
 	}
-	if (turns < 0 || first < 0 || c->limit < 0 || first > INT32_MAX ||
+	if (turns < 0 || first < 0 || c->limit < 0 || c->limit > INT32_MAX || first > INT32_MAX ||
 		first + turns * step < 0 || first + turns * step > INT32_MAX)
 		return 0;
 	return (u64)turns + 1;
 }
 
-static u64 count_turns(const struct ir_func *f, struct counted *c)
+/* For b, a instead of a, b. */
+static u8 exchanged(u8 operation)
+{
+	switch (operation) {
+	case INSN_DO_JGT: return INSN_DO_JLT;
+	case INSN_DO_JLT: return INSN_DO_JGT;
+	case INSN_DO_JGE: return INSN_DO_JLE;
+	case INSN_DO_JLE: return INSN_DO_JGE;
+	case INSN_DO_JSGT: return INSN_DO_JSLT;
+	case INSN_DO_JSLT: return INSN_DO_JSGT;
+	case INSN_DO_JSGE: return INSN_DO_JSLE;
+	case INSN_DO_JSLE: return INSN_DO_JSGE;
+	default: return operation;
+	}
+}
+
+/* What is compared with which constant; the oldest BPF has no < and puts that first. */
+static bool find_comparison(const struct ir_func *f, struct counted *c)
 {
 	const struct ir_block *b = &f->blocks[c->test];
 	const struct insn_brief *d = last_of(f, b);
 	u32 stays = c->test == c->latch ? c->head : c->test + 1;
 
-	if (!d->is_imm)
-		return 0;
 	c->reg = d->dst;
-	c->limit = d->imm;
 	c->read = b->end_insn - 1;
 	c->goes_on = b->succ[0] == stays ? (u8)d->operation : opposite(d->operation);
-	if (!is_all_quick(f, c) || !find_add(f, c) || !find_start(f, c) || c->start < 0 ||
-		c->start > INT32_MAX)
+	if (d->is_imm) {
+		c->limit = d->imm;
+		return true;
+	}
+	if (find_limit(f, c, d->src, &c->limit))
+		return true;
+	c->reg = d->src;
+	c->goes_on = exchanged(c->goes_on);
+	return find_limit(f, c, d->dst, &c->limit);
+}
+
+static u64 count_turns(const struct ir_func *f, struct counted *c)
+{
+	if (!is_all_quick(f, c) || !find_comparison(f, c) || !find_add(f, c) ||
+		!find_before(f, c, c->reg, &c->start) || c->start < 0 || c->start > INT32_MAX)
 		return 0;
 	return turns_of(c, c->add < c->read ? c->start + c->step : c->start);
 }

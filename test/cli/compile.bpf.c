@@ -60,6 +60,39 @@ SEC("xdp") int counted(struct xdp_md *ctx)
 		 : -2;
 }
 
+/* Which power of two, as histograms want it. */
+static __always_inline __u32 log2_of(__u32 v)
+{
+	__u32 result, shift;
+
+	result = (v > 0xffff) << 4;
+	v >>= result;
+	shift = (v > 0xff) << 3;
+	v >>= shift;
+	result |= shift;
+	shift = (v > 0xf) << 2;
+	v >>= shift;
+	result |= shift;
+	shift = (v > 0x3) << 1;
+	v >>= shift;
+	result |= shift;
+	return result | v >> 1;
+}
+
+SEC("xdp") int measured(struct xdp_md *ctx)
+{
+	__u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 x, sum = 0;
+
+	if (p + 64 > end)
+		return -1;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < 64; i += 8)
+		sum += *(__u64 *)(p + i) ^ i;
+	x = sum >> (p[3] & 63);
+	return (x >> 32 ? log2_of(x >> 32) + 32 : log2_of(x)) + 100 * __builtin_popcountll(sum);
+}
+
 SEC("xdp") int rewritten(struct xdp_md *ctx)
 {
 	__u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;

@@ -23,7 +23,7 @@ result() { # NAME OPTIONS...: return value and packet
 	od -An -tx1 <"$tmp/packet"
 }
 
-for name in turns counted rewritten; do
+for name in turns counted measured rewritten; do
 	jit=$(result $name --engine jit)
 	expect_equal "$name: compiled as interpreted" "$jit" "$(result $name --engine interp)"
 	if "$HACHI" prog run --backend kernel "$object" $name data_in "$tmp/in" >/dev/null 2>&1; then
@@ -50,6 +50,13 @@ run "$HACHI" prog dump "$object" counted --after registers
 refute_line "an array is read without a call" 'counts'
 refute_line "nor is there one for the CPU or the process" 'helper#(8|14)'
 expect_line "a counter changes in place" '	update64 add \[values\[[0-9]\]\+0x[0-9a-f]+( \+ 0x[0-9a-f]+)?\], 1'
+run "$HACHI" prog dump "$object" measured --after idioms
+expect_line "a logarithm is an operation" ' = log2-32 v'
+if [ "$(uname -m)" = x86_64 ] && grep -qw popcnt /proc/cpuinfo; then
+	expect_line "and so is the number of bits set" ' = count-ones-64 v'
+fi
+run "$HACHI" prog dump "$object" measured --after registers
+expect_line "eight turns are four and four" ' = add64 v[0-9]+, 0x20'
 run "$HACHI" prog dump "$object" rewritten --after registers
 expect_line "bytes become one store" '	store32 \[v[0-9]+ \+ 0x10\], v'
 expect_line "with their order turned round" ' = bswap32 v'

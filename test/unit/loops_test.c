@@ -21,6 +21,7 @@ enum {
 	R_ADDRESS = 3,
 	R_COPY = 4,
 	R_VALUE = 5,
+	R_LIMIT = 6,
 };
 
 static u64 state = 11;
@@ -144,10 +145,36 @@ static void put_start(struct program *p, s32 start)
 		PUT(p, INSN_JMP_IMM(BPF_JEQ, R_SUM, 77, 0));
 }
 
+/* reg op limit, with an immediate, or with a register on either side. */
+static struct insn any_test(struct program *p, u8 op, u8 reg, s32 limit)
+{
+	static const u8 exchanged[16] = {[BPF_JEQ >> 4] = BPF_JEQ,
+		[BPF_JNE >> 4] = BPF_JNE,
+		[BPF_JSET >> 4] = BPF_JSET,
+		[BPF_JLT >> 4] = BPF_JGT,
+		[BPF_JGT >> 4] = BPF_JLT,
+		[BPF_JLE >> 4] = BPF_JGE,
+		[BPF_JGE >> 4] = BPF_JLE,
+		[BPF_JSLT >> 4] = BPF_JSGT,
+		[BPF_JSGT >> 4] = BPF_JSLT,
+		[BPF_JSLE >> 4] = BPF_JSGE,
+		[BPF_JSGE >> 4] = BPF_JSLE};
+
+	switch (below(4)) {
+	case 0: PUT(p, INSN_MOV64_IMM(R_LIMIT, limit)); FALLTHROUGH;
+	case 1: return INSN_RAW(op | BPF_X, reg, R_LIMIT, 0, 0);
+	case 2:
+		op = (u8)(exchanged[op >> 4] | (op & 7) | BPF_X);
+		return INSN_RAW(op, R_LIMIT, reg, 0, 0);
+	default: return INSN_RAW(op, reg, 0, 0, limit);
+	}
+}
+
 /* do { } while: the comparison last, of the counter or of a copy. */
 static void put_do_while(struct program *p, const struct counter *c)
 {
 	u32 head = p->count, copy = below(4);
+	struct insn test;
 	u8 alu = alu_class();
 
 	if (copy == 1)
@@ -158,9 +185,9 @@ static void put_do_while(struct program *p, const struct counter *c)
 		PUT(p, INSN_MOV32_REG(R_COPY, R_COUNTER));
 	if (below(4) == 0)
 		put_body(p);
-	PUT(p,
-		INSN_RAW(any_comparison(), copy == 1 || copy == 2 ? R_COPY : R_COUNTER, 0,
-			(s16)(head - p->count - 1), c->limit));
+	test = any_test(p, any_comparison(), copy == 1 || copy == 2 ? R_COPY : R_COUNTER, c->limit);
+	test.off = (s16)(head - p->count - 1);
+	PUT(p, test);
 	if (copy == 3)
 		PUT(p, INSN_MOV64_REG(R_COPY, R_COUNTER));
 }
@@ -171,6 +198,7 @@ static void put_while(struct program *p, const struct counter *c)
 	u32 head = p->count, test;
 	u8 alu = alu_class(), op = any_comparison(), reg = below(3) ? R_COUNTER : R_COPY;
 	bool is_counted = below(2), is_early = below(2);
+	struct insn insn;
 
 	if (below(2))
 		put_body(p);
@@ -178,10 +206,13 @@ static void put_while(struct program *p, const struct counter *c)
 		PUT(p, INSN_RAW(alu | BPF_ADD | BPF_K, R_COUNTER, 0, 0, c->step));
 	if (reg == R_COPY && is_early)
 		PUT(p, INSN_MOV64_REG(R_COPY, R_COUNTER));
+	insn = any_test(p, op, reg, c->limit);
 	test = p->count;
-	PUT(p, INSN_RAW(op, reg, 0, 0, c->limit));
+	PUT(p, insn);
 	if (below(2))
 		put_body(p);
+	if (below(4) == 0) /* what the next turn compares with */
+		PUT(p, INSN_MOV64_IMM(R_LIMIT, (s32)((u32)c->limit + below(3))));
 	if (reg == R_COPY && !is_early) /* of the turn before */
 		PUT(p, INSN_MOV64_REG(R_COPY, R_COUNTER));
 	if (!is_counted)
@@ -196,7 +227,8 @@ static void make(struct program *p)
 
 	p->count = 0;
 	p->is_near = c.start >= 0 && c.start < NEAR_MAX && c.step > 0;
-	PUT(p, INSN_MOV64_IMM(R_SUM, 3), INSN_MOV64_IMM(R_COPY, 9));
+	PUT(p, INSN_MOV64_IMM(R_SUM, 3), INSN_MOV64_IMM(R_COPY, 9),
+		INSN_MOV64_IMM(R_LIMIT, c.limit));
 	put_start(p, c.start);
 	if (below(2))
 		put_do_while(p, &c);
