@@ -79,8 +79,12 @@ void ir_close_preds(struct ir_func *f, u32 block)
 	if (b->pred_slots == b->pred_count)
 		return;
 	for (i = 0; i < b->pred_slots; i++) {
-		if (f->preds[b->preds + i] != (u32)IR_NO_BLOCK)
-			f->preds[b->preds + kept++] = f->preds[b->preds + i];
+		u32 pred = f->preds[b->preds + i];
+
+		if (pred == (u32)IR_NO_BLOCK)
+			continue;
+		f->blocks[pred].place_in[f->blocks[pred].succ[0] != block] = kept;
+		f->preds[b->preds + kept++] = pred;
 	}
 	b->pred_slots = b->pred_count;
 }
