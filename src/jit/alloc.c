@@ -156,10 +156,10 @@ static int find_forbidden(struct alloc *al)
 	struct ir_func *f = al->f;
 	struct arena *arena = &f->program->arena;
 	struct clobber *clobbers;
-	u32 v, i = 0, count = 0, block;
+	u32 i, count = 0, block;
 
-	for (v = 1; v < f->val_count && (f->ops & CLOBBERING); v++)
-		count += (IR_BIT(f->vals[v].op) & CLOBBERING) != 0;
+	for (i = 0; i < f->alive_count && (f->ops & CLOBBERING); i++)
+		count += (IR_BIT(f->vals[f->alive[i]].op) & CLOBBERING) != 0;
 	if (!count)
 		return 0;
 	clobbers = arena_alloc(arena, count * sizeof(*clobbers));
@@ -169,8 +169,8 @@ static int find_forbidden(struct alloc *al)
 	if (!clobbers || !al->forbidden || !al->set.members || !al->set.place)
 		return -ENOMEM;
 	count = 0;
-	for (v = 1; v < f->val_count; v++) {
-		u32 mask;
+	for (i = 0; i < f->alive_count; i++) {
+		u32 v = f->alive[i], mask;
 
 		if (!(IR_BIT(f->vals[v].op) & CLOBBERING))
 			continue;
@@ -179,7 +179,7 @@ static int find_forbidden(struct alloc *al)
 		if (mask)
 			clobbers[count++] = (struct clobber){v, mask};
 	}
-	while (i < count) {
+	for (i = 0; i < count;) {
 		u32 from = i;
 
 		block = f->vals[clobbers[i].at].block;
@@ -244,10 +244,11 @@ static void find_preferences(struct alloc *al)
 	const u64 others =
 		IR_BIT(IR_PARAM) | IR_BIT(IR_CALL) | IR_BIT(IR_CALL_FUNC) | IR_BIT(IR_END);
 	struct ir_func *f = al->f;
-	u32 v;
+	u32 i;
 
 	like_phis(al);
-	for (v = f->val_count - 1; v > 0; v--) {
+	for (i = f->alive_count; i-- > 0;) {
+		u32 v = f->alive[i];
 		struct ir_val *val = &f->vals[v];
 		u64 op = IR_BIT(val->op);
 
@@ -275,7 +276,7 @@ static const u32 depth_weight[] = {1, 8, 64, 512, 4096};
 static void weigh(struct alloc *al)
 {
 	struct ir_func *f = al->f;
-	u32 v, i;
+	u32 i;
 
 	al->weight = arena_calloc(&f->program->arena, f->val_count, sizeof(u32));
 	al->spilled = arena_alloc(&f->program->arena, f->val_count * sizeof(u32));
@@ -284,7 +285,8 @@ static void weigh(struct alloc *al)
 		al->weight = NULL;
 		return;
 	}
-	for (v = 1; v < f->val_count; v++) {
+	for (i = 0; i < f->alive_count; i++) {
+		u32 v = f->alive[i];
 		const struct ir_val *val = &f->vals[v];
 		u32 weight = depth_weight[f->blocks[val->block].loop_depth];
 
@@ -528,11 +530,13 @@ static void walk_block(struct alloc *al, u32 block)
 	struct ir_func *f = al->f;
 	const struct ir_block *b = &f->blocks[block];
 	const struct live_use *use = &al->live.uses[al->live.first_use[block]];
-	u32 v;
+	u32 i;
 
 	find_last_uses(al, block);
 	enter_block(al, block);
-	for (v = b->first; v < b->end && !al->is_short; v++) {
+	for (i = b->alive; i < b->alive_end && !al->is_short; i++) {
+		u32 v = f->alive[i];
+
 		for (; use->at == v; use++) {
 			s8 reg = f->vals[use->v].reg;
 

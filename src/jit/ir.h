@@ -156,10 +156,11 @@ enum ir_term {
 
 struct ir_block {
 	u32 first_insn, end_insn;
-	u32 more_turns; /* how many times more its instructions are executed (ir_unroll.c) */
-	u32 first, end; /* values; end is one past IR_END */
-	u32 phis_end;	/* its phis, or what became of them, stand before this one */
-	u8 term;	/* enum ir_term */
+	u32 more_turns;	      /* how many times more its instructions are executed (ir_unroll.c) */
+	u32 first, end;	      /* values; end is one past IR_END */
+	u32 phis_end;	      /* its phis, or what became of them, stand before this one */
+	u32 alive, alive_end; /* its part of ir_func.alive */
+	u8 term;	      /* enum ir_term */
 	u8 cond, w;
 	bool is_reachable, is_built, is_loop_head;
 	u8 loop_depth;
@@ -202,7 +203,8 @@ struct ir_func {
 	u64 ops;	 /* bits: operations that were made; what is not there need not be sought */
 	bool has_wide;	 /* constants of more than 32 signed bits */
 	bool has_uses;	 /* uses were counted */
-	u32 block;	 /* being built */
+	u32 *alive, alive_count; /* what pass_dce() left of the blocks' values, in order */
+	u32 block;		 /* being built */
 	u32 epoch;
 	u32 const_cache[16];
 	u32 base;		     /* constant that was the base of an address last */
@@ -306,7 +308,9 @@ static inline u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b)
 /* What stands for a value now. */
 static inline u32 ir_resolve(struct ir_func *f, u32 v)
 {
-	return f->replaced[v] == v ? v : ir_resolve_chain(f, v);
+	u32 with = f->replaced[v];
+
+	return likely(f->replaced[with] == with) ? with : ir_resolve_chain(f, v);
 }
 
 static inline struct ir_val *ir_val(struct ir_func *f, u32 v)

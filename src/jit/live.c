@@ -42,23 +42,17 @@ static bool grow(struct finder *x, void *array, u32 *cap, u32 len, size_t size)
 	return true;
 }
 
-static bool has_place(const struct ir_val *v)
-{
-	static const bool no_place[IR_OP_COUNT] = {
-		[IR_NONE] = true,
-		[IR_UNDEF] = true,
-		[IR_FRAME] = true,
-		[IR_STORE] = true,
-		[IR_UPDATE] = true,
-		[IR_RELEASE] = true,
-		[IR_TAIL_CALL] = true,
-		[IR_FENCE] = true,
-		[IR_FUEL] = true,
-		[IR_CHECK] = true,
-		[IR_END] = true,
-	};
+#define NO_PLACE                                                                                   \
+	(IR_BIT(IR_NONE) | IR_BIT(IR_UNDEF) | IR_BIT(IR_FRAME) | IR_BIT(IR_STORE) |                \
+		IR_BIT(IR_UPDATE) | IR_BIT(IR_RELEASE) | IR_BIT(IR_TAIL_CALL) | IR_BIT(IR_FENCE) | \
+		IR_BIT(IR_FUEL) | IR_BIT(IR_CHECK) | IR_BIT(IR_END))
 
-	return v->uses && !(v->flags & (IR_NO_REG | IR_FOLDED)) && !no_place[v->op];
+static inline u8 find_place(const struct ir_val *v)
+{
+	bool has_place = (v->uses != 0) & !(v->flags & (IR_NO_REG | IR_FOLDED)) &
+		!(IR_BIT(v->op) & NO_PLACE);
+
+	return (u8)((v->flags & ~IR_PLACE) | (has_place ? IR_PLACE : 0));
 }
 
 static u32 add_folded(const struct ir_func *f, const struct ir_val *val, u32 count, u32 *ret)
@@ -74,27 +68,23 @@ static inline u32 add_operand(const struct ir_func *f, u32 v, u32 count, u32 *re
 {
 	const struct ir_val *val = &f->vals[v];
 
-	if (val->flags & IR_FOLDED)
+	if (unlikely(val->flags & IR_FOLDED))
 		return add_folded(f, val, count, ret);
-	if ((val->flags & IR_PLACE) && count < LIVE_MAX_OPERANDS)
-		ret[count++] = v;
-	return count;
+	if (unlikely(count == LIVE_MAX_OPERANDS))
+		return count;
+	ret[count] = v;
+	return count + ((val->flags & IR_PLACE) != 0);
 }
 
 u32 live_operands(const struct ir_func *f, const struct ir_val *val, u32 ret[LIVE_MAX_OPERANDS])
 {
 	u32 count = 0, i;
 
-	if (val->a)
-		count = add_operand(f, val->a, count, ret);
-	if (val->b)
-		count = add_operand(f, val->b, count, ret);
-	if (val->c)
-		count = add_operand(f, val->c, count, ret);
-	for (i = 0; i < val->arg_count; i++) {
-		if (f->args[val->args + i])
-			count = add_operand(f, f->args[val->args + i], count, ret);
-	}
+	count = add_operand(f, val->a, count, ret); /* value 0 has no place */
+	count = add_operand(f, val->b, count, ret);
+	count = add_operand(f, val->c, count, ret);
+	for (i = 0; i < val->arg_count; i++)
+		count = add_operand(f, f->args[val->args + i], count, ret);
 	return count;
 }
 
@@ -155,10 +145,11 @@ static void note_block(struct finder *x, u32 block)
 {
 	struct ir_func *f = x->f;
 	const struct ir_block *b = &f->blocks[block];
-	u32 v;
+	u32 i;
 
 	x->live->first_use[block] = x->live->use_count;
-	for (v = b->first; v < b->end; v++) {
+	for (i = b->alive; i < b->alive_end; i++) {
+		u32 v = f->alive[i];
 		const struct ir_val *val = &f->vals[v];
 
 		if (val->op == IR_NONE || (val->flags & IR_FOLDED))
@@ -257,16 +248,14 @@ static int start(struct finder *x)
 int live_find(struct ir_func *f, struct live *ret_live)
 {
 	struct finder x = {.f = f, .live = ret_live};
-	u32 v, i;
+	u32 i;
 
 	if (start(&x))
 		return -ENOMEM;
-	for (v = 1; v < f->val_count; v++) {
-		struct ir_val *val = &f->vals[v];
+	for (i = 0; i < f->alive_count; i++) {
+		struct ir_val *val = &f->vals[f->alive[i]];
 
-		val->flags &= (u8)~IR_PLACE;
-		if (has_place(val))
-			val->flags |= IR_PLACE;
+		val->flags = find_place(val);
 	}
 	number_edges(f);
 	for (i = 0; i < f->block_count; i++)

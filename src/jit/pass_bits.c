@@ -69,39 +69,51 @@ static u64 most_of_counter(const struct ir_func *f, u32 phi)
 	return MAX(f->vals[start].imm, most + (end->a == phi ? step : 0));
 }
 
+static u8 bits_of_phi(const struct ir_func *f, const struct ir_val *v)
+{
+	u8 bits = 1;
+	u32 i;
+
+	for (i = 0; i < v->arg_count; i++)
+		bits = MAX(bits, f->vals[f->args[v->args + i]].bits);
+	return MIN(round_up(bits), ir_bits_of(v->imm));
+}
+
 static u8 bits_now(const struct ir_func *f, const struct ir_val *v)
 {
-	const struct ir_val *a = &f->vals[v->a], *b = &f->vals[v->b];
-	u32 bits = v->bits, i;
+	enum { KEEPS, SUM, LEAST, MOST, PRODUCT, LEFT, RIGHT, FIRST, LOW, RULES };
+	static const u8 rules[IR_OP_COUNT] = {
+		[IR_ADD] = SUM,
+		[IR_AND] = LEAST,
+		[IR_OR] = MOST,
+		[IR_XOR] = MOST,
+		[IR_MUL] = PRODUCT,
+		[IR_SHL] = LEFT,
+		[IR_SHR] = RIGHT,
+		[IR_UDIV] = FIRST,
+		[IR_UMOD] = FIRST,
+		[IR_ZEXT] = LOW,
+	};
+	const struct ir_val *b = &f->vals[v->b];
+	u32 x = f->vals[v->a].bits, y = b->bits, w = v->w, by = (u32)b->imm, least = MIN(x, w);
+	bool is_const = b->op == IR_CONST;
+	u32 by_rule[RULES];
 
-	switch (v->op) {
-	case IR_PHI:
-		bits = 1;
-		for (i = 0; i < v->arg_count; i++)
-			bits = MAX(bits, f->vals[f->args[v->args + i]].bits);
-		return MIN(round_up((u8)bits), ir_bits_of(v->imm));
-	case IR_SELECT: return MAX(f->vals[v->c].bits, f->vals[f->args[v->args]].bits);
-	case IR_ADD: bits = MAX(a->bits, b->bits) + 1; break;
-	case IR_AND: bits = MIN(a->bits, b->bits); break;
-	case IR_OR:
-	case IR_XOR: bits = MAX(a->bits, b->bits); break;
-	case IR_MUL: bits = a->bits + b->bits; break;
-	case IR_SHL:
-		if (b->op != IR_CONST)
-			return v->w;
-		bits = a->bits + (u32)b->imm;
-		break;
-	case IR_SHR:
-		bits = MIN(a->bits, v->w);
-		if (b->op == IR_CONST)
-			bits = bits > b->imm ? bits - (u32)b->imm : 1;
-		break;
-	case IR_UDIV:
-	case IR_UMOD: bits = a->bits; break;
-	case IR_ZEXT: return MIN(a->bits, (u8)(8 * v->size));
-	default: return v->bits;
-	}
-	return (u8)MIN(bits, v->w);
+	if (unlikely(v->op == IR_PHI))
+		return bits_of_phi(f, v);
+	if (unlikely(v->op == IR_SELECT))
+		return MAX(f->vals[v->c].bits, f->vals[f->args[v->args]].bits);
+	/* all of them, since which one it is can hardly be predicted */
+	by_rule[KEEPS] = v->bits;
+	by_rule[SUM] = MIN(MAX(x, y) + 1, w);
+	by_rule[LEAST] = MIN(least, y);
+	by_rule[MOST] = MIN(MAX(x, y), w);
+	by_rule[PRODUCT] = MIN(x + y, w);
+	by_rule[LEFT] = is_const ? MIN(x + by, w) : w;
+	by_rule[RIGHT] = is_const ? (least > by ? least - by : 1) : least;
+	by_rule[FIRST] = least;
+	by_rule[LOW] = MIN(x, 8u * v->size);
+	return (u8)by_rule[rules[v->op]];
 }
 
 /* Phis that got more from around a loop; the first of them, or val_count. */
@@ -145,9 +157,9 @@ void pass_bits(struct ir_func *f)
 		for (v = from; v < f->val_count; v++)
 			f->vals[v].bits = MAX(f->vals[v].bits, bits_now(f, &f->vals[v]));
 	}
-	for (v = 1; v < f->val_count; v++) {
+	for (v = 1; v < f->val_count && (f->ops & IR_BIT(IR_ZEXT)); v++) {
 		const struct ir_val *val = &f->vals[v];
-		bool is_nothing = val->op == IR_ZEXT && f->vals[val->a].bits <= 8 * val->size;
+		bool is_nothing = (val->op == IR_ZEXT) & (f->vals[val->a].bits <= 8 * val->size);
 
 		if (is_nothing)
 			ir_replace(f, v, val->a);

@@ -54,7 +54,7 @@ static bool find_test(struct ir_func *f, struct test *t)
 
 void pass_mask(struct ir_func *f)
 {
-	u32 i, v, count = f->val_count;
+	u32 i;
 
 	for (i = 0; i < f->block_count; i++) {
 		struct ir_block *b = &f->blocks[i];
@@ -67,13 +67,13 @@ void pass_mask(struct ir_func *f)
 		b->w = f->vals[b->end - 1].w = t.w;
 		b->cond = t.cond;
 	}
-	for (v = 1; v < count && (f->ops & IR_BIT(IR_SELECT)); v++) {
-		struct ir_val *val = &f->vals[v];
+	for (i = 0; i < f->alive_count && (f->ops & IR_BIT(IR_SELECT)); i++) {
+		struct ir_val *val = &f->vals[f->alive[i]];
 		struct test t = {val->a, val->b, val->w, val->cond};
 
 		if (val->op != IR_SELECT || !find_test(f, &t))
 			continue;
-		val = &f->vals[v];
+		val = &f->vals[f->alive[i]];
 		val->a = t.a;
 		val->b = t.b;
 		val->w = t.w;

@@ -10,8 +10,6 @@ static void narrow(struct ir_func *f, struct ir_val *v)
 {
 	const struct ir_val *a = &f->vals[v->a], *b = &f->vals[v->b];
 
-	if (v->w != 64 || v->bits > 32)
-		return;
 	switch (v->op) {
 	case IR_ADD:
 		/* what counts is quicker in 64 bits: register renaming does it */
@@ -59,12 +57,15 @@ static void narrow_branch(struct ir_func *f, struct ir_block *b)
 
 void pass_narrow(struct ir_func *f)
 {
-	u32 v, i;
+	const u64 may_narrow = IR_BIT(IR_ADD) | IR_BIT(IR_MUL) | IR_BIT(IR_OR) | IR_BIT(IR_XOR) |
+		IR_BIT(IR_AND) | IR_BIT(IR_SHL) | IR_BIT(IR_SHR) | IR_BIT(IR_UDIV) |
+		IR_BIT(IR_UMOD);
+	u32 i;
 
-	for (v = 1; v < f->val_count; v++) {
-		struct ir_val *val = &f->vals[v];
+	for (i = 0; i < f->alive_count; i++) {
+		struct ir_val *val = &f->vals[f->alive[i]];
 
-		if (val->w == 64 && val->bits <= 32)
+		if (((IR_BIT(val->op) & may_narrow) != 0) & (val->w == 64) & (val->bits <= 32))
 			narrow(f, val);
 	}
 	for (i = 0; i < f->block_count; i++) {

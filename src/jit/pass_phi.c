@@ -30,14 +30,13 @@ static void mask_count(struct ir_func *f, u32 v)
 {
 	u32 b = f->vals[v].b;
 
-	if (ir_is_const(f, b) && f->vals[b].imm >= f->vals[v].w) {
-		b = ir_const(f, f->vals[b].imm & (f->vals[v].w - 1));
-		f->vals[v].b = b;
-	}
+	b = ir_const(f, f->vals[b].imm & (f->vals[v].w - 1));
+	f->vals[v].b = b;
 }
 
 static void write_operands(struct ir_func *f)
 {
+	const u64 shifts = IR_BIT(IR_SHL) | IR_BIT(IR_SHR) | IR_BIT(IR_SAR);
 	u32 v, i, count = f->val_count;
 
 	for (v = 1; v < count; v++) {
@@ -48,7 +47,8 @@ static void write_operands(struct ir_func *f)
 		val->c = ir_resolve(f, val->c);
 		for (i = 0; i < val->arg_count; i++)
 			f->args[val->args + i] = ir_resolve(f, f->args[val->args + i]);
-		if (val->op == IR_SHL || val->op == IR_SHR || val->op == IR_SAR)
+		if (((IR_BIT(val->op) & shifts) != 0) & ir_is_const(f, val->b) &
+			(f->vals[val->b].imm >= val->w))
 			mask_count(f, v);
 	}
 	for (i = 0; i < f->block_count; i++) {

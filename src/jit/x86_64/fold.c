@@ -296,7 +296,7 @@ static bool is_bit_test(const struct ir_func *f, const struct ir_val *val)
 
 static void fold_bits(struct ir_func *f)
 {
-	u32 i, v;
+	u32 i;
 
 	for (i = 0; i < f->block_count; i++) {
 		const struct ir_val *end = &f->vals[f->blocks[i].end - 1];
@@ -304,8 +304,8 @@ static void fold_bits(struct ir_func *f)
 		if (f->blocks[i].is_reachable && is_bit_test(f, end))
 			fold_bit(f, end->a, end->b, end->w);
 	}
-	for (v = 1; v < f->val_count && (f->ops & IR_BIT(IR_SELECT)); v++) {
-		const struct ir_val *val = &f->vals[v];
+	for (i = 0; i < f->alive_count && (f->ops & IR_BIT(IR_SELECT)); i++) {
+		const struct ir_val *val = &f->vals[f->alive[i]];
 
 		if (val->op == IR_SELECT && is_bit_test(f, val))
 			fold_bit(f, val->a, val->b, val->w);
@@ -333,7 +333,7 @@ static inline void place_constant(
 {
 	struct ir_val *val = &f->vals[v];
 
-	if (v < first || v > last || val->op != IR_CONST || ir_fits_s32(val->imm) ||
+	if (likely(v - first > last - first) || val->op != IR_CONST || ir_fits_s32(val->imm) ||
 		!needs_register(user, v) ||
 		(user->op == IR_END && f->blocks[user->block].term == IR_TERM_RETURN) ||
 		(v == user->b && is_bit_test(f, user) && IS_POWER_OF_2(val->imm)))
@@ -347,19 +347,19 @@ static inline void place_constant(
  */
 static void place_constants(struct ir_func *f)
 {
-	u32 v, i, first = 0, last = 0; /* of those that may need one */
+	u32 k, i, first = 0, last = 0; /* of those that may need one */
 
-	for (v = 1; v < f->val_count && f->has_wide; v++) {
-		if (f->vals[v].op != IR_CONST)
+	for (i = 0; i < f->alive_count && f->has_wide; i++) {
+		u32 v = f->alive[i];
+
+		if ((f->vals[v].op != IR_CONST) | ir_fits_s32(f->vals[v].imm))
 			continue;
 		f->vals[v].flags |= IR_NO_REG;
-		if (ir_fits_s32(f->vals[v].imm))
-			continue;
 		first = first ? first : v;
 		last = v;
 	}
-	for (v = 1; v < f->val_count && first; v++) {
-		const struct ir_val *val = &f->vals[v];
+	for (k = 0; k < f->alive_count && first; k++) {
+		const struct ir_val *val = &f->vals[f->alive[k]];
 
 		place_constant(f, val, val->a, first, last);
 		place_constant(f, val, val->b, first, last);
@@ -371,10 +371,10 @@ static void place_constants(struct ir_func *f)
 
 void x86_fold_addresses(struct ir_func *f)
 {
-	u32 v;
+	u32 i;
 
-	for (v = f->val_count - 1; v > 0; v--) {
-		struct ir_val *val = &f->vals[v];
+	for (i = f->alive_count; i-- > 0;) {
+		struct ir_val *val = &f->vals[f->alive[i]];
 
 		if (val->op == IR_ADD)
 			form_lea(f, val);
@@ -390,15 +390,16 @@ void x86_fold_addresses(struct ir_func *f)
 
 void x86_fold_operands(struct ir_func *f)
 {
-	u32 v, i;
+	u32 i;
 
-	for (v = f->val_count - 1; v > 0; v--) { /* stores before what they store */
-		struct ir_val *val = &f->vals[v];
+	for (i = f->alive_count; i-- > 0;) { /* stores before what they store */
+		struct ir_val *val = &f->vals[f->alive[i]];
 
 		if (val->op == IR_STORE)
 			fold_update(f, val);
-		else if (val->op <= IR_XOR) /* those of fold_load() are among them */
-			fold_load(f, val);
+		else if ((val->op <= IR_XOR) &
+			((f->vals[val->a].op == IR_LOAD) | (f->vals[val->b].op == IR_LOAD)))
+			fold_load(f, val); /* whose operations are among those */
 	}
 	for (i = 0; i < f->block_count; i++) {
 		if (!f->blocks[i].is_reachable)

@@ -218,12 +218,12 @@ bool x86_needs_two_scratch(const struct ir_func *f, bool has_bmi2)
 	const u64 stores = IR_BIT(IR_STORE) | IR_BIT(IR_RELEASE);
 	bool may_meet = f->vals[f->frame].uses || f->vals[f->undef].uses;
 	bool may_shift = !has_bmi2 && (f->ops & shifts);
-	u32 v;
+	u32 i;
 
 	if (!may_meet && !may_shift && !(f->ops & (stores | IR_BIT(IR_ATOMIC))))
 		return false;
-	for (v = 1; v < f->val_count; v++) {
-		const struct ir_val *val = &f->vals[v];
+	for (i = 0; i < f->alive_count; i++) {
+		const struct ir_val *val = &f->vals[f->alive[i]];
 
 		if (val->op == IR_ATOMIC || (may_meet && meets_another(f, val)) ||
 			(may_shift && (IR_BIT(val->op) & shifts) && !ir_is_const(f, val->b)))

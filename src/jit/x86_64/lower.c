@@ -468,8 +468,8 @@ int lower_func(struct lower *l)
 		}
 		x86_bind(l->b, l->flow.labels + i);
 		l->flags_at = UINT32_MAX;
-		for (v = b->first; v < b->end; v++)
-			lower_val(l, v);
+		for (v = b->alive; v < b->alive_end; v++)
+			lower_val(l, f->alive[v]);
 		lower_end(l, i);
 		if (i == loop_end) {
 			x86_bind(l->b, loop_label);

@@ -173,16 +173,16 @@ static bool swap_all(struct rename *r)
 void x86_rename(struct ir_func *f, u32 usable, struct alloc_result *result)
 {
 	struct rename r = {.f = f, .used = result->used, .fixed = ~usable};
-	u32 v, i, used = 0;
+	u32 i, used = 0;
 	u8 now[REGS];
 
 	if (f->has_calls)
 		r.fixed |= X86_CALLER_SAVED;
 	if (!((r.used & ~r.fixed) >> X86_R8))
 		return;
-	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].op != IR_NONE)
-			note(&r, &f->vals[v]);
+	for (i = 0; i < f->alive_count; i++) {
+		if (f->vals[f->alive[i]].op != IR_NONE)
+			note(&r, &f->vals[f->alive[i]]);
 	}
 	for (i = 0; i < REGS; i++)
 		r.place[i] = (u8)i;
@@ -192,9 +192,11 @@ void x86_rename(struct ir_func *f, u32 usable, struct alloc_result *result)
 		now[r.place[i]] = (u8)i;
 		used |= (r.used >> r.place[i] & 1) << i;
 	}
-	for (v = 1; v < f->val_count; v++) {
-		if (f->vals[v].reg >= 0)
-			f->vals[v].reg = (s8)now[f->vals[v].reg];
+	for (i = 0; i < f->alive_count; i++) {
+		struct ir_val *val = &f->vals[f->alive[i]];
+
+		if (val->reg >= 0)
+			val->reg = (s8)now[val->reg];
 	}
 	if (f->clobbered)
 		f->clobbered = (f->clobbered & ~(r.used & ~used)) | (used & X86_CALLER_SAVED) |
