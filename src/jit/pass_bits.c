@@ -44,7 +44,7 @@ static u64 most_of_counter(const struct ir_func *f, u32 phi)
 {
 	const struct ir_val *val = &f->vals[phi], *next;
 	const struct ir_block *head = &f->blocks[val->block], *end;
-	u32 start, pred, i;
+	u32 start, pred, to = val->block, i;
 	u64 step, most;
 
 	if (!head->is_loop_head || val->arg_count != 2)
@@ -54,15 +54,19 @@ static u64 most_of_counter(const struct ir_func *f, u32 phi)
 	pred = f->preds[head->preds + !i];
 	next = &f->vals[f->args[val->args + !i]];
 	end = &f->blocks[pred];
+	while (end->term == IR_TERM_JUMP && end->pred_count == 1 && f->preds[end->preds] < pred) {
+		to = pred;
+		pred = f->preds[end->preds];
+		end = &f->blocks[pred];
+	}
 	if (f->preds[head->preds + i] >= val->block || pred < val->block || !is_small(f, start) ||
 		next->op != IR_ADD || next->a != phi || !is_small(f, next->b) ||
 		!f->vals[next->b].imm || end->term != IR_TERM_BRANCH || !is_small(f, end->b) ||
-		(end->succ[0] == val->block) == (end->succ[1] == val->block) ||
+		(end->succ[0] == to) == (end->succ[1] == to) ||
 		(end->a != phi && &f->vals[end->a] != next))
 		return UINT64_MAX;
 	step = f->vals[next->b].imm;
-	most = most_inside(
-		end->succ[0] == val->block ? (enum ir_cond)end->cond : IR_COND_NOT(end->cond),
+	most = most_inside(end->succ[0] == to ? (enum ir_cond)end->cond : IR_COND_NOT(end->cond),
 		end->a != phi, f->vals[start].imm, step, f->vals[end->b].imm);
 	if (most >= SMALL)
 		return UINT64_MAX;

@@ -95,6 +95,8 @@ static u8 padding(u32 at, u32 length)
 
 	if (length > ALIGNED_BYTES || in_window + length <= ALIGN_UP(length, (u32)WINDOW_BYTES))
 		return 0;
+	if (length > WINDOW_BYTES && 4 * (WINDOW_BYTES - in_window) > length)
+		return 0; /* it has two windows anyway */
 	return (u8)(WINDOW_BYTES - in_window);
 }
 
