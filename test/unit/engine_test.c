@@ -315,6 +315,17 @@ TEST(jit_barriers_are_in_the_code)
 	engine->free(image);
 }
 
+/* The inner counter begins near what the outer one begins with, but not in its later turns. */
+ENGINE_TEST(a_loop_in_a_loop_begins_anew_each_time)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MOV64_IMM(1, 20), INSN_MOV64_IMM(2, 18),
+		INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_ALU64_IMM(BPF_SUB, 2, 1),
+		INSN_JMP_IMM(BPF_JNE, 2, 0, -3), INSN_ALU64_IMM(BPF_SUB, 1, 1),
+		INSN_JMP_IMM(BPF_JNE, 1, 0, -6), INSN_EXIT()};
+
+	CHECK_EQ(RUN(p, NULL), 20 * 18);
+}
+
 ENGINE_TEST(may_goto_ends_a_loop_after_eight_million_rounds)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MAYGOTO(2),

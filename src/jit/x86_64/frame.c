@@ -66,6 +66,23 @@ static void take_params(struct lower *l)
 			n++;
 	}
 	lower_moves(l, moves, n);
+	l->params_at = l->b->len;
+}
+
+bool frame_has_param(const struct lower *l, u32 v, u8 reg)
+{
+	const struct ir_func *f = l->f;
+	u32 other;
+
+	if (l->params_at != l->b->len || f->vals[v].op != IR_PARAM ||
+		x86_alloc_target.param(f, (u32)f->vals[v].imm) != reg)
+		return false;
+	for (other = 1; other < f->blocks[0].end; other++) {
+		if (other != v && f->vals[other].op == IR_PARAM && f->vals[other].uses &&
+			f->vals[other].reg == (s8)reg)
+			return false;
+	}
+	return true;
 }
 
 void frame_enter(struct lower *l)

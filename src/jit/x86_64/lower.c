@@ -453,7 +453,7 @@ int lower_func(struct lower *l)
 	l->exit_label = x86_new_label(l->b);
 	l->fault_label = x86_new_label(l->b);
 	l->zero_label = x86_new_label(l->b);
-	l->flags_at = UINT32_MAX;
+	l->flags_at = l->moved_at = UINT32_MAX;
 	frame_enter(l);
 	for (at = 0; at < f->block_count; at++) {
 		const struct ir_block *b;

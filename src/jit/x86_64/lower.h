@@ -39,6 +39,11 @@ struct lower {
 	u8 flags_reg, flags_w;
 	/* What the scratch registers hold, as long as nothing names them. */
 	u32 kept[2];
+	u32 params_at; /* parameters are still where they arrived, too, while nothing is appended */
+	/* The last constant that a move put into a register, until there is code or a label. */
+	u32 moved_at;
+	u8 moved_reg;
+	u64 moved_imm;
 	s32 fuel_at;	  /* offset from rsp of where registers are kept during run_refuel() */
 	bool keeps_flags; /* moves stand between a comparison and its jump */
 };
@@ -91,6 +96,8 @@ void lower_moves(struct lower *l, struct move *moves, u32 count);
 
 /* frame.c */
 void frame_enter(struct lower *l);
+/* Whether a parameter is in reg, where it arrived, beside where it lives. */
+bool frame_has_param(const struct lower *l, u32 v, u8 reg);
 void frame_leave(struct lower *l);	    /* all but the ret */
 bool frame_is_small(const struct lower *l); /* leaving takes no more bytes than a jump */
 void frame_exits(struct lower *l);

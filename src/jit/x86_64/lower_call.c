@@ -20,7 +20,8 @@ static void pass(struct lower *l, const struct ir_val *val, const u8 *regs, u32 
 	for (i = 0; i < count; i++) {
 		u32 arg = l->f->args[val->args + i];
 
-		if (!arg || l->f->vals[arg].op == IR_UNDEF)
+		if (!arg || l->f->vals[arg].op == IR_UNDEF ||
+			(val->block == 0 && frame_has_param(l, arg, regs[i])))
 			continue;
 		move_from(l->f, arg, &moves[n]);
 		moves[n].dst_kind = PLACE_REG;

@@ -7,6 +7,30 @@ static struct x86_mem slot(const struct lower *l, u32 n)
 	return (struct x86_mem){X86_RSP, X86_NO_REG, 0, l->spill_at + 8 * (s32)n};
 }
 
+/* Beside a constant that the move before has put into a register, one takes but a few bytes. */
+static void put_const(struct lower *l, u8 dst, u64 imm)
+{
+	s64 distance = (s64)(imm - l->moved_imm);
+	u8 w = imm >> 32 ? 64 : 32;
+	bool is_near = l->moved_at == l->b->len && !(l->b->named >> l->moved_reg & 1) &&
+		l->moved_imm >> 32 == imm >> 32 && distance == (s8)distance;
+
+	if (imm == 0 && !l->keeps_flags)
+		x86_zero(l->b, dst);
+	else if (imm == UINT32_MAX && !l->keeps_flags)
+		x86_alu_ri(l->b, X86_OR, 32, dst, -1); /* shorter than a move */
+	else if (is_near && distance)
+		x86_lea(l->b, w, dst, (struct x86_mem){l->moved_reg, X86_NO_REG, 0, (s32)distance});
+	else if (is_near)
+		x86_mov_rr(l->b, w, dst, l->moved_reg);
+	else
+		x86_mov_ri(l->b, dst, imm);
+	l->moved_reg = dst;
+	l->moved_imm = imm;
+	l->moved_at = l->b->len;
+	l->b->named &= ~(1u << dst); /* until there is a label */
+}
+
 static void put_in_reg(struct lower *l, u8 dst, const struct move *m)
 {
 	switch ((enum place)m->src_kind) {
@@ -22,16 +46,7 @@ static void put_in_reg(struct lower *l, u8 dst, const struct move *m)
 		if (m->add)
 			x86_lea(l->b, m->w, dst, (struct x86_mem){dst, X86_NO_REG, 0, m->add});
 		break;
-	case PLACE_CONST:
-		if (l->keeps_flags)
-			x86_mov_ri(l->b, dst, m->imm);
-		else if (m->imm == 0)
-			x86_zero(l->b, dst);
-		else if (m->imm == UINT32_MAX)
-			x86_alu_ri(l->b, X86_OR, 32, dst, -1); /* shorter */
-		else
-			x86_mov_ri(l->b, dst, m->imm);
-		break;
+	case PLACE_CONST: put_const(l, dst, m->imm); break;
 	case PLACE_FRAME:
 		x86_lea(l->b, 64, dst, (struct x86_mem){X86_RSP, X86_NO_REG, 0, l->stack_end});
 		break;
