@@ -54,7 +54,7 @@ enum hachi_harden {
 struct hachi_opts {
 	size_t size;	      /* sizeof(struct hachi_opts) */
 	const char *kernel;   /* whose verdicts: "6.18" (default), "6.12", "6.1", "5.15" */
-	const char *engine;   /* "interp", "jit"; NULL = the fastest */
+	const char *engine;   /* "interp", "jit"; NULL = the fastest that works here */
 	const char *btf_path; /* vmlinux BTF; NULL = /sys/kernel/btf/vmlinux; "" = none */
 	const char *pin_dir; /* host directory that stands for /sys/fs/bpf; NULL = pins in memory */
 	uint32_t caps;	     /* enum hachi_caps of the loader; 0 = all (use no_caps for none) */

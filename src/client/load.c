@@ -284,7 +284,12 @@ int load_load(struct load *load, struct strbuf *ret_error)
 	name = failed_program(load, buf, sizeof(buf));
 	if (!name) {
 		strbuf_printf(ret_error, "%s: cannot be loaded", load->path);
-		add_libbpf_reason(load, ret_error);
+		if (load->opts.h && strstr(strbuf_cstr(&load->messages), "trivial BPF program"))
+			strbuf_puts(ret_error,
+				": this process may not execute code that it made "
+				"itself; --engine interp makes none");
+		else
+			add_libbpf_reason(load, ret_error);
 		return err;
 	}
 	str_copy(load->failed, sizeof(load->failed), name);

@@ -7,6 +7,7 @@
 #include "jit/compile.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 struct jit_image {
 	struct image image;
@@ -57,10 +58,14 @@ static int install(const struct jit_target *t, struct ir_program *p, void *buf, 
 
 	if (!err)
 		err = check(t, p, buf, is_last_try, &ji->mem, size, log);
-	if (!err)
-		err = exec_mem_seal(&ji->mem);
 	if (err)
 		return err;
+	err = exec_mem_seal(&ji->mem);
+	if (err) {
+		if (log)
+			log_printf(log, "this process may not execute code that it made itself\n");
+		return err;
+	}
 	ji->image.machine_code = ji->mem.base;
 	ji->image.machine_size = size;
 	ji->image.entry = (u64(*)(void *, struct run *))(uintptr_t)ji->mem.base;

@@ -242,6 +242,8 @@ static int compile(struct prog *prog, const struct prog_load_args *args, struct 
 	if (err)
 		return err;
 	err = (prog->guard ? &engine_interp : args->engine)->compile(code, log, &prog->image);
+	if (err && err != -ENOMEM && args->may_interpret)
+		err = engine_interp.compile(code, log, &prog->image);
 	if (err)
 		return err;
 	prog->image->prog = prog;

@@ -65,6 +65,7 @@ struct prog_load_args {
 	struct verify_input in;
 	const struct verify_world *world;
 	const struct engine *engine;
+	bool may_interpret; /* what the engine cannot compile, or this process not execute */
 	bool guard;
 	bool harden; /* blinded constants, retpolines */
 	s64 fuel;

@@ -49,6 +49,7 @@ static int copy_opts(struct hachi *h, const struct hachi_opts *opts)
 	if (opts->kernel && (!h->kernel || strcmp(h->kernel->name, opts->kernel)))
 		return -EINVAL;
 	h->engine = opts->engine ? engine_by_name(opts->engine) : engine_default();
+	h->may_interpret = !opts->engine;
 	if (!h->kernel || !h->engine)
 		return -EINVAL;
 	h->caps = opts->caps || opts->no_caps ? opts->caps : CAP_ALL;

@@ -30,6 +30,7 @@ struct btf_object {
 struct hachi {
 	const struct kernel_profile *kernel;
 	const struct engine *engine;
+	bool may_interpret; /* nobody chose the engine */
 	u32 caps; /* enum spec_caps */
 	bool guard;
 	bool judges_only; /* as in struct hachi_opts */

@@ -272,6 +272,7 @@ static int verify_and_build(struct load *l, struct prog **ret_prog)
 	l->args.in.attach_btf_id = l->attr->attach_btf_id;
 	l->args.world = &l->world.world;
 	l->args.engine = h->engine;
+	l->args.may_interpret = h->may_interpret;
 	l->args.guard = h->guard;
 	l->args.fuel = h->fuel;
 	l->args.time_limit_ns = h->time_limit_ns;
