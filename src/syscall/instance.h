@@ -31,7 +31,7 @@ struct hachi {
 	const struct kernel_profile *kernel;
 	const struct engine *engine;
 	bool may_interpret; /* nobody chose the engine */
-	u32 caps; /* enum spec_caps */
+	u32 caps;	    /* enum spec_caps */
 	bool guard;
 	bool judges_only; /* as in struct hachi_opts */
 	enum hachi_harden harden;
