@@ -378,7 +378,7 @@ static void place_spilled(struct alloc *al)
 
 static bool is_in(u32 regs, s32 reg)
 {
-	return reg >= 0 && reg < 32 && (regs >> reg & 1);
+	return (u64)regs >> (reg & 63) & 1; /* -1 and NO_HINT are 63 then */
 }
 
 /* What v would like, as far as it is free. */
@@ -388,12 +388,12 @@ static s32 pick_liked(const struct alloc *al, u32 v, u32 free)
 	const struct ir_val *val = &f->vals[v];
 	u32 i, u;
 
-	if (val->hint != NO_HINT && is_in(free, val->hint))
+	if (is_in(free, val->hint))
 		return val->hint;
 	for (i = 0, u = al->like[v]; u && i < MAX_HOPS; i++, u = al->like[u]) {
 		if (is_in(free, f->vals[u].reg))
 			return f->vals[u].reg;
-		if (f->vals[u].hint != NO_HINT && is_in(free, f->vals[u].hint))
+		if (is_in(free, f->vals[u].hint))
 			return f->vals[u].hint;
 	}
 	if (val->op != IR_PHI && val->op != IR_SELECT)
@@ -433,28 +433,23 @@ static s32 pick_operand(const struct alloc *al, u32 v, u32 free)
 {
 	const struct ir_func *f = al->f;
 	const struct ir_val *val = &f->vals[v];
-	const u32 operands[] = {val->op == IR_SELECT ? val->c : 0, val->a, val->b};
-	u32 i;
+	s32 a = f->vals[val->a].reg, b = f->vals[val->b].reg; /* of value 0: -1 */
 
-	for (i = 0; i < ARRAY_SIZE(operands); i++) {
-		if (operands[i] && is_in(free, f->vals[operands[i]].reg))
-			return f->vals[operands[i]].reg;
-	}
-	return -1;
+	if (unlikely(val->op == IR_SELECT) && is_in(free, f->vals[val->c].reg))
+		return f->vals[val->c].reg;
+	return is_in(free, a) ? a : is_in(free, b) ? b : -1;
 }
 
 static s32 pick_free(const struct alloc *al, u32 free)
 {
 	/* a callee-saved register costs a save unless it is in use already */
-	u32 cheap = free & (~al->t->callee_saved | al->result.used), i;
+	u32 saved = al->t->callee_saved, cheap = free & (~saved | al->result.used);
 
 	if (!cheap)
 		cheap = free;
-	for (i = 0; cheap && i < al->t->order_count; i++) {
-		if (cheap >> al->t->order[i] & 1)
-			return al->t->order[i];
-	}
-	return -1;
+	if (cheap & ~saved)
+		cheap &= ~saved;
+	return cheap ? __builtin_ctz(cheap) : -1;
 }
 
 static void give(struct alloc *al, u32 v)
@@ -569,7 +564,7 @@ static void walk_again(struct alloc *al, u32 usable)
 	}
 	al->is_short = false;
 	al->may_spill = true;
-	al->usable = usable;
+	al->usable = usable & al->t->regs;
 	al->result = (struct alloc_result){0};
 	memset(al->last, 0, size);
 	memset(al->like, 0, size);
@@ -579,8 +574,10 @@ static void walk_again(struct alloc *al, u32 usable)
 int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 usable,
 	u32 usable_with_slots, struct alloc_result *ret_result)
 {
-	struct alloc al = {
-		.f = f, .t = target, .usable = usable, .may_spill = usable == usable_with_slots};
+	struct alloc al = {.f = f,
+		.t = target,
+		.usable = usable & target->regs,
+		.may_spill = usable == usable_with_slots};
 	struct arena *arena = &f->program->arena;
 	int err = live_find(f, &al.live);
 

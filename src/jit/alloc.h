@@ -10,8 +10,9 @@
 
 struct alloc_target {
 	u32 callee_saved; /* bits of registers */
-	const u8 *order;  /* registers to give out, best first */
-	u32 order_count;
+	/* Those to give out, bits: what a call destroys first, then what must be saved; of either
+	 * the lowest one first. */
+	u32 regs;
 	const u8 *args; /* registers of call arguments, IR_CALL_ARGS of them */
 	u8 ret;
 	u32 scratch; /* bits of registers that code may use between values */
@@ -27,7 +28,7 @@ struct alloc_result {
 };
 
 /*
- * usable: bits of the registers of order that may be given out; usable_with_slots: when they are
+ * usable: bits of the registers that may be given out; usable_with_slots: when they are
  * not enough and values live in memory. 0 or -ENOMEM.
  */
 int alloc_registers(struct ir_func *f, const struct alloc_target *target, u32 usable,

@@ -365,10 +365,10 @@ static u32 writes_of(const struct insn_brief *d)
 static s16 slot_of(const struct insn_brief *d)
 {
 	bool is_load = d->operation == INSN_DO_LOAD;
+	bool is_plain = is_load | (d->operation == INSN_DO_STORE);
 
-	if ((!is_load && d->operation != INSN_DO_STORE) ||
-		(is_load ? d->src : d->dst) != BPF_REG_10 || d->off >= 0 || d->off % 4 ||
-		-d->off / 4 >= IR_STACK_WORDS)
+	if (likely(!(is_plain & ((is_load ? d->src : d->dst) == BPF_REG_10))) || d->off >= 0 ||
+		d->off % 4 || -d->off / 4 >= IR_STACK_WORDS)
 		return 0;
 	return (s16)(-d->off / 4);
 }

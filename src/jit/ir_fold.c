@@ -67,7 +67,8 @@ static bool fold_consts(enum ir_op op, u8 w, u64 a, u64 b, u64 *ret)
 
 static bool is_commutative(enum ir_op op)
 {
-	return op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR;
+	return IR_BIT(op) &
+		(IR_BIT(IR_ADD) | IR_BIT(IR_MUL) | IR_BIT(IR_AND) | IR_BIT(IR_OR) | IR_BIT(IR_XOR));
 }
 
 /*
@@ -231,7 +232,7 @@ u32 ir_alu(struct ir_func *f, enum ir_op op, u8 w, u32 a, u32 b)
 		a = ir_low32(f, a);
 		b = ir_low32(f, b);
 	}
-	if (is_commutative(op) && ir_is_const(f, a)) {
+	if (is_commutative(op) & ir_is_const(f, a)) {
 		u32 t = a;
 
 		a = b;

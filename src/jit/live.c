@@ -36,7 +36,7 @@ static bool grow(struct finder *x, void *array, u32 *cap, u32 len, size_t size)
 		x->err = -ENOMEM;
 		return false;
 	}
-	memcpy(bigger, *data, len * size);
+	memcpy(bigger, *data, MIN(len, *cap) * size);
 	*data = bigger;
 	*cap = new_cap;
 	return true;
@@ -96,6 +96,14 @@ u32 live_phi_operands(
 	return in ? add_operand(f, in, 0, ret) : 0;
 }
 
+static bool make_room_for_uses(struct finder *x)
+{
+	struct live *live = x->live;
+
+	return grow(x, &live->uses, &live->use_cap, live->use_count + LIVE_MAX_OPERANDS,
+		sizeof(*live->uses));
+}
+
 static void note_need(struct finder *x, u32 block, u32 v)
 {
 	u32 *first = &x->needs_of[v];
@@ -127,18 +135,48 @@ static void note_phi(struct finder *x, const struct ir_val *phi)
 	}
 }
 
-static void add_uses(struct finder *x, u32 block, u32 v)
+/* An operand goes into the row of uses when it has a place. */
+static inline u32 add_use(struct finder *x, u32 count, u32 operand, u32 at, u32 block)
 {
-	struct live *live = x->live;
+	const struct ir_val *val = &x->f->vals[operand];
+	bool has_place = val->flags & IR_PLACE;
+
+	x->live->uses[count] = (struct live_use){operand, at};
+	if (unlikely(has_place & (val->block != block)))
+		note_need(x, block, operand);
+	return count + has_place;
+}
+
+static void add_folded_uses(struct finder *x, u32 block, u32 v)
+{
 	u32 ops[LIVE_MAX_OPERANDS], n = live_operands(x->f, &x->f->vals[v], ops), i;
 
-	for (i = 0; i < n; i++) {
-		if (!grow(x, &live->uses, &live->use_cap, live->use_count, sizeof(*live->uses)))
-			return;
-		live->uses[live->use_count++] = (struct live_use){ops[i], v};
-		if (x->f->vals[ops[i]].block != block)
-			note_need(x, block, ops[i]);
+	for (i = 0; i < n; i++)
+		x->live->use_count = add_use(x, x->live->use_count, ops[i], v, block);
+}
+
+static void add_uses(struct finder *x, u32 block, u32 v)
+{
+	struct ir_func *f = x->f;
+	struct live *live = x->live;
+	const struct ir_val *val = &f->vals[v];
+	u32 i, count = live->use_count;
+	u8 flags = f->vals[val->a].flags | f->vals[val->b].flags | f->vals[val->c].flags;
+
+	if (!make_room_for_uses(x))
+		return;
+	for (i = 0; i < val->arg_count; i++)
+		flags |= f->vals[f->args[val->args + i]].flags;
+	if (unlikely((flags & IR_FOLDED) | (val->arg_count > LIVE_MAX_OPERANDS - 3))) {
+		add_folded_uses(x, block, v);
+		return;
 	}
+	count = add_use(x, count, val->a, v, block);
+	count = add_use(x, count, val->b, v, block);
+	count = add_use(x, count, val->c, v, block);
+	for (i = 0; i < val->arg_count; i++)
+		count = add_use(x, count, f->args[val->args + i], v, block);
+	live->use_count = count;
 }
 
 static void note_block(struct finder *x, u32 block)
@@ -224,8 +262,9 @@ static int start(struct finder *x)
 	struct arena *arena = &f->program->arena;
 	u32 blocks = f->block_count, *by_value, *by_block;
 
-	*live = (struct live){
-		.use_cap = f->val_count + 16, .node_cap = 4 * blocks, .node_count = 1};
+	*live = (struct live){.use_cap = f->val_count + 2 * LIVE_MAX_OPERANDS,
+		.node_cap = 4 * blocks,
+		.node_count = 1};
 	x->need_cap = 2 * blocks + 16;
 	x->need_count = 1;
 	by_value = arena_calloc(arena, 2 * (size_t)f->val_count, sizeof(u32));

@@ -73,6 +73,10 @@ static void open_ring(struct move *moves, u32 count, u8 scratch,
 void moves_in_order(struct move *moves, u32 count, u8 scratch,
 	void (*carry_out)(void *ctx, const struct move *move), void *ctx)
 {
+	if (count == 1) {
+		carry_out(ctx, &moves[0]);
+		return;
+	}
 	while (count) {
 		u32 i;
 

@@ -99,8 +99,8 @@ static u8 bits_now(const struct ir_func *f, const struct ir_val *v)
 		[IR_ZEXT] = LOW,
 	};
 	const struct ir_val *b = &f->vals[v->b];
-	u32 x = f->vals[v->a].bits, y = b->bits, w = v->w, by = (u32)b->imm, least = MIN(x, w);
-	bool is_const = b->op == IR_CONST;
+	u32 x = f->vals[v->a].bits, y = b->bits, w = v->w, least = MIN(x, w);
+	u32 if_const = -(u32)(b->op == IR_CONST), by = (u32)b->imm & if_const;
 	u32 by_rule[RULES];
 
 	if (unlikely(v->op == IR_PHI))
@@ -113,8 +113,8 @@ static u8 bits_now(const struct ir_func *f, const struct ir_val *v)
 	by_rule[LEAST] = MIN(least, y);
 	by_rule[MOST] = MIN(MAX(x, y), w);
 	by_rule[PRODUCT] = MIN(x + y, w);
-	by_rule[LEFT] = is_const ? MIN(x + by, w) : w;
-	by_rule[RIGHT] = is_const ? (least > by ? least - by : 1) : least;
+	by_rule[LEFT] = MIN(x + (by | (64 & ~if_const)), w);
+	by_rule[RIGHT] = least > by ? least - by : 1;
 	by_rule[FIRST] = least;
 	by_rule[LOW] = MIN(x, 8u * v->size);
 	return (u8)by_rule[rules[v->op]];

@@ -69,7 +69,8 @@ static inline u32 delete_dead(struct ir_val *val)
 {
 	u32 is_alive = (val->uses != 0) | ((val->flags & IR_EFFECT) != 0);
 
-	val->op = is_alive ? val->op : IR_NONE;
+	STATIC_ASSERT(IR_NONE == 0);
+	val->op &= (u8)-is_alive;
 	val->a &= -is_alive;
 	val->b &= -is_alive;
 	val->c &= -is_alive;

@@ -177,14 +177,11 @@ static u8 param(const struct ir_func *f, u32 n)
 	return f->index == 0 && n == IR_RUN_ARG ? 1 : (u8)n;
 }
 
-static const u8 order[] = {
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28};
 static const u8 arg_regs[] = {0, 1, 2, 3, 4, 5};
 
 const struct alloc_target arm64_alloc_target = {
 	.callee_saved = CALLEE_SAVED,
-	.order = order,
-	.order_count = ARRAY_SIZE(order),
+	.regs = 0x7fff | 0x3ffu << 19, /* x0 to x14, x19 to x28 */
 	.args = arg_regs,
 	.ret = 0,
 	.scratch = 1 << ARM64_SCRATCH | 1 << ARM64_SCRATCH2 | 1 << ARM64_SCRATCH3 |

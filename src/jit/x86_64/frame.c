@@ -204,13 +204,9 @@ static u8 param(const struct ir_func *f, u32 n)
 	return arg_regs[n];
 }
 
-static const u8 order[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10,
-	X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15};
-
 const struct alloc_target x86_alloc_target = {
 	.callee_saved = CALLEE_SAVED,
-	.order = order,
-	.order_count = ARRAY_SIZE(order),
+	.regs = 0xffff & ~(1u << X86_RSP | 1u << LOWER_SCRATCH),
 	.args = arg_regs,
 	.ret = X86_RAX,
 	.scratch = 1 << LOWER_SCRATCH | 1 << LOWER_SCRATCH2,
