@@ -392,6 +392,7 @@ void pass_phi(struct ir_func *f);
 void pass_bits(struct ir_func *f);
 void pass_idioms(struct ir_func *f);
 void pass_select(struct ir_func *f);
+void pass_frame(struct ir_func *f);
 void pass_dce(struct ir_func *f);
 void pass_narrow(struct ir_func *f);
 void pass_mask(struct ir_func *f);

@@ -60,6 +60,14 @@ SEC("xdp") int counted(struct xdp_md *ctx)
 		 : -2;
 }
 
+SEC("xdp") int looked_up(struct xdp_md *ctx)
+{
+	__u32 key = ctx->data_end - ctx->data > 9;
+	__u64 *v = bpf_map_lookup_elem(&counts, &key);
+
+	return v ? *v + key : -1;
+}
+
 /* Which power of two, as histograms want it. */
 static __always_inline __u32 log2_of(__u32 v)
 {

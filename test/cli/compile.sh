@@ -23,7 +23,7 @@ result() { # NAME OPTIONS...: return value and packet
 	od -An -tx1 <"$tmp/packet"
 }
 
-for name in turns counted measured rewritten; do
+for name in turns counted looked_up measured rewritten; do
 	jit=$(result $name --engine jit)
 	expect_equal "$name: compiled as interpreted" "$jit" "$(result $name --engine interp)"
 	if "$HACHI" prog run --backend kernel "$object" $name data_in "$tmp/in" >/dev/null 2>&1; then
@@ -50,6 +50,8 @@ run "$HACHI" prog dump "$object" counted --after registers
 refute_line "an array is read without a call" 'counts'
 refute_line "nor is there one for the CPU or the process" 'helper#(8|14)'
 expect_line "a counter changes in place" '	update64 add \[values\[[0-9]\]\+0x[0-9a-f]+( \+ 0x[0-9a-f]+)?\], 1'
+run "$HACHI" prog dump "$object" looked_up --after registers
+refute_line "a key that nobody reads is not stored" '	store'
 run "$HACHI" prog dump "$object" measured --after idioms
 expect_line "a logarithm is an operation" ' = log2-32 v'
 if [ "$(uname -m)" = x86_64 ] && grep -qw popcnt /proc/cpuinfo; then

@@ -326,6 +326,30 @@ ENGINE_TEST(a_loop_in_a_loop_begins_anew_each_time)
 	CHECK_EQ(RUN(p, NULL), 20 * 18);
 }
 
+/* Stores to the stack that are read later: in the next turn, by a function, through a pointer. */
+ENGINE_TEST(the_stack_keeps_what_is_read_later)
+{
+	const struct insn turns[] = {INSN_MOV64_REG(2, 10), INSN_ALU64_IMM(BPF_ADD, 2, -16),
+		INSN_ST_MEM(BPF_DW, 2, 0, 5), INSN_MOV64_IMM(3, 7), INSN_LDX_MEM(BPF_DW, 0, 2, 0),
+		INSN_ALU64_IMM(BPF_ADD, 0, 1), INSN_STX_MEM(BPF_DW, 2, 0, 0),
+		INSN_ALU64_IMM(BPF_SUB, 3, 1), INSN_JMP_IMM(BPF_JNE, 3, 0, -5), INSN_EXIT()};
+	const struct insn function[] = {INSN_ST_MEM(BPF_DW, 10, -8, 7), INSN_MOV64_REG(1, 10),
+		INSN_ALU64_IMM(BPF_ADD, 1, -8), INSN_CALL_FUNC(2), INSN_ST_MEM(BPF_DW, 10, -8, 1),
+		INSN_EXIT(), /* function: */ INSN_LDX_MEM(BPF_DW, 0, 1, 0), INSN_EXIT()};
+	const struct insn pointer[] = {INSN_ST_MEM(BPF_W, 10, -8, 3), INSN_MOV64_REG(2, 10),
+		INSN_ALU64_IMM(BPF_ADD, 2, -8), INSN_STX_MEM(BPF_DW, 10, 2, -16),
+		INSN_LDX_MEM(BPF_DW, 3, 10, -16), INSN_LDX_MEM(BPF_W, 0, 3, 0), INSN_EXIT()};
+	const struct code_subprog subs[] = {{.start = 0, .stack_bytes = 8}, {.start = 6}};
+	struct code code = code_of(function, ARRAY_SIZE(function));
+	struct run run = {.fuel = -1};
+
+	CHECK_EQ(RUN(turns, NULL), 12);
+	CHECK_EQ(RUN(pointer, NULL), 3);
+	code.subprogs = subs;
+	code.subprog_count = 2;
+	CHECK_EQ(run_code(&code, NULL, &run), 7);
+}
+
 ENGINE_TEST(may_goto_ends_a_loop_after_eight_million_rounds)
 {
 	const struct insn p[] = {INSN_MOV64_IMM(0, 0), INSN_MAYGOTO(2),

@@ -57,6 +57,7 @@ static const struct jit_pass passes[] = {
 	{"select", pass_select},
 	{"bits", pass_bits},
 	{"idioms", pass_idioms},
+	{"frame", pass_frame},
 	{"dce", pass_dce},
 	{"addresses", x86_fold_addresses},
 	{"narrow", pass_narrow},
