@@ -231,9 +231,10 @@ static u32 early_moves(const struct flow *flow, u32 block, struct move *moves)
 	const struct ir_block *b = &f->blocks[block];
 	u32 taken = b->succ[0], count = edge_moves(flow, block, taken, moves);
 
-	if (f->blocks[taken].loop_depth < b->loop_depth || (taken > block && count > EARLY_MOVES) ||
+	if (!count || f->blocks[taken].loop_depth < b->loop_depth ||
+		(taken > block && count > EARLY_MOVES) ||
 		is_overwritten(flow, block, b->succ[1], moves, count) ||
-		(count && is_shared(flow, block, taken)))
+		is_shared(flow, block, taken))
 		return 0;
 	return count;
 }

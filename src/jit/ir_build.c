@@ -729,7 +729,7 @@ int ir_build_func(struct ir_func *f)
 	u32 i, turn, *vars;
 	int err = 0;
 
-	vars = arena_calloc(&p->arena, (size_t)f->block_count * f->var_count, sizeof(u32));
+	vars = arena_alloc(&p->arena, (size_t)f->block_count * f->var_count * sizeof(u32));
 	if (!vars)
 		return -ENOMEM;
 	ir_make_room(f, 2 * (f->end_insn - f->first_insn) + 32);
@@ -802,7 +802,7 @@ static void note_insn(struct ir_program *p, u32 i)
 	case INSN_FAMILY_MAY_GOTO:
 	case INSN_FAMILY_EXIT: p->jumps[p->jump_count++] = i; return;
 	case INSN_FAMILY_LD_IMM64:
-		p->insns[i + 1].slots = 0;
+		p->insns[i + 1] = (struct insn_brief){0};
 		p->effects[i + 1] = (struct ir_effects){0};
 		p->has_imm64 = true;
 		return;

@@ -305,14 +305,14 @@ static void find_count(struct ir_func *f, u32 v)
 
 void pass_idioms(struct ir_func *f)
 {
+	bool may_be_log2 = f->select_count > 1;
+	bool may_be_count = f->program->has_count && (f->ops & IR_BIT(IR_MUL));
 	u32 v;
 
-	if (f->select_count <= 1 && !f->program->has_count)
-		return;
-	for (v = 1; v < f->val_count; v++) {
-		if (is_sum(&f->vals[v]) && f->select_count > 1)
+	for (v = 1; v < f->val_count && (may_be_log2 || may_be_count); v++) {
+		if (may_be_log2 && is_sum(&f->vals[v]))
 			find_log2(f, v);
-		else if (f->vals[v].op == IR_SHR && f->program->has_count)
+		else if (may_be_count && f->vals[v].op == IR_SHR)
 			find_count(f, v);
 	}
 }
