@@ -70,6 +70,8 @@ long cmd_iter_create(struct call *call)
 	return -EINVAL;
 }
 
+enum { KERNEL_ENOTSUPP = 524 }; /* which libc does not name */
+
 /* What an event says of itself: enum bpf_task_fd_type. */
 static int event_type(const struct event *event)
 {
@@ -122,7 +124,7 @@ long cmd_task_fd_query(struct call *call)
 		return -EBADF; /* other processes' descriptors are none of this instance */
 	err = desc_get(&call->h->descs, (int)attr->fd, 0, &ref);
 	if (err)
-		return err == -EBADF ? err : -ENOTSUP;
+		return err == -EBADF ? err : -KERNEL_ENOTSUPP;
 	if (ref.kind == HACHI_FD_LINK &&
 		((struct link *)ref.object)->type == BPF_LINK_TYPE_RAW_TRACEPOINT) {
 		struct link *link = ref.object;
@@ -144,7 +146,7 @@ long cmd_task_fd_query(struct call *call)
 				? type
 				: answer(call, prog->id, (u32)type, name, event->place.offset);
 	} else {
-		err = -ENOTSUP;
+		err = -KERNEL_ENOTSUPP;
 	}
 	desc_put(&ref);
 	return err;

@@ -115,6 +115,19 @@ static void use_ring(void)
 	printf("seen %d\n", seen);
 }
 
+/* What a descriptor of this process is, into a buffer of so many bytes. */
+static void query(const char *what, int fd, __u32 size)
+{
+	char name[64] = "(nothing)";
+	__u32 len = size, prog_id = 0, type = 77;
+	__u64 offset = 77, addr = 77;
+	int err = bpf_task_fd_query(getpid(), fd, 0, name, &len, &prog_id, &type, &offset, &addr);
+
+	printf("query of %s, %u bytes: %d, \"%s\", length %u, type %u, a program %d, at %llu "
+	       "%llu\n",
+		what, size, err, name, len, type, prog_id != 0, offset, addr);
+}
+
 static void use_event(void)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
@@ -129,6 +142,9 @@ static void use_event(void)
 	void *ring;
 
 	printf("an event: %d\n", fd >= 0);
+	query("an event without a program", fd, 64);
+	query("standard input", 0, 64);
+	query("nothing", 4000, 64);
 	printf("enable: %d\n", ioctl(fd, PERF_EVENT_IOC_ENABLE, 0));
 	printf("disable: %d\n", ioctl(fd, PERF_EVENT_IOC_DISABLE, 0));
 	printf("enable: %d\n", ioctl(fd, PERF_EVENT_IOC_ENABLE, 0));
@@ -158,6 +174,7 @@ static void use_link(void)
 	struct bpf_link *link = bpf_program__attach_raw_tracepoint(send, "sys_exit");
 	struct bpf_link_info info = {0};
 	__u32 len = sizeof(info), next = 0;
+	__u64 big;
 	int fd, copy, err;
 
 	printf("a link: %d\n", link != NULL);
@@ -171,6 +188,15 @@ static void use_link(void)
 	close(copy);
 	printf("there is one: %d\n",
 		bpf_link_get_next_id(info.id - 1, &next) == 0 && next >= info.id);
+	query("a link", fd, 64);
+	query("a link", fd, 9);
+	query("a link", fd, 5);
+	query("a link", fd, 0);
+	query("a program", bpf_program__fd(send), 64);
+	printf("query of another process: %d\n",
+		bpf_task_fd_query(0, fd, 0, NULL, &len, &next, &next, &big, &big));
+	printf("query with flags: %d\n",
+		bpf_task_fd_query(getpid(), fd, 1, NULL, &len, &next, &next, &big, &big));
 	printf("update: %d\n", bpf_link_update(fd, bpf_program__fd(send), NULL));
 	unlink(path);
 	printf("pin: %d\n", bpf_link__pin(link, path));
