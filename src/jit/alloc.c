@@ -192,6 +192,7 @@ static int find_forbidden(struct alloc *al)
 
 /* ---- preferences --------------------------------------------------------------------------- */
 
+#define DIVISION (IR_BIT(IR_UDIV) | IR_BIT(IR_UMOD) | IR_BIT(IR_SDIV) | IR_BIT(IR_SMOD))
 #define TWO_ADDRESS                                                                                \
 	(IR_BIT(IR_ADD) | IR_BIT(IR_SUB) | IR_BIT(IR_MUL) | IR_BIT(IR_AND) | IR_BIT(IR_OR) |       \
 		IR_BIT(IR_XOR) | IR_BIT(IR_SHL) | IR_BIT(IR_SHR) | IR_BIT(IR_SAR) |                \
@@ -238,11 +239,20 @@ static void like_phis(struct alloc *al)
 	}
 }
 
+static void hint_division(struct alloc *al, struct ir_val *val)
+{
+	if (al->f->vals[val->b].hint == NO_HINT)
+		al->f->vals[val->b].hint = al->t->divisor;
+	if (val->hint == NO_HINT)
+		val->hint = val->op == IR_UDIV || val->op == IR_SDIV ? al->t->quotient
+								     : al->t->remainder;
+}
+
 /* From users to operands, so backwards. */
 static void find_preferences(struct alloc *al)
 {
-	const u64 others =
-		IR_BIT(IR_PARAM) | IR_BIT(IR_CALL) | IR_BIT(IR_CALL_FUNC) | IR_BIT(IR_END);
+	const u64 others = IR_BIT(IR_PARAM) | IR_BIT(IR_CALL) | IR_BIT(IR_CALL_FUNC) |
+		IR_BIT(IR_END) | DIVISION;
 	struct ir_func *f = al->f;
 	u32 i;
 
@@ -260,7 +270,9 @@ static void find_preferences(struct alloc *al)
 		}
 		if (!(op & others))
 			continue;
-		if (val->op == IR_PARAM)
+		if (op & DIVISION)
+			hint_division(al, val);
+		else if (val->op == IR_PARAM)
 			val->hint = al->t->param(f, (u32)val->imm);
 		else if (val->op != IR_END)
 			hint_call(al, val);

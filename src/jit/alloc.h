@@ -15,7 +15,9 @@ struct alloc_target {
 	u32 regs;
 	const u8 *args; /* registers of call arguments, IR_CALL_ARGS of them */
 	u8 ret;
-	u32 scratch; /* bits of registers that code may use between values */
+	u8 quotient, remainder; /* where divisions leave them; 0xff: anywhere */
+	u8 divisor;		/* where a divisor is well placed; 0xff: anywhere */
+	u32 scratch;		/* bits of registers that code may use between values */
 	/* Registers that computing a value destroys, beside its own. */
 	u32 (*clobbers)(const struct ir_func *f, const struct ir_val *v);
 	/* Register of parameter n of this function. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Branches whose outcome is known while the program is built: on constants, and on whether an
- * address is NULL that cannot be. The way not taken loses its edge; what only it led to is not
+ * Branches whose outcome is known while the program is built: on constants, and on whether
+ * something is 0 that cannot be. The way not taken loses its edge; what only it led to is not
  * built. What comes after a lookup in an array that found something knows the address.
  */
 #include "jit/ir.h"
@@ -89,10 +89,20 @@ void ir_close_preds(struct ir_func *f, u32 block)
 	b->pred_slots = b->pred_count;
 }
 
-static bool is_null_test(const struct ir_func *f, const struct ir_block *blk)
+static bool is_zero_test(const struct ir_func *f, const struct ir_block *blk)
 {
-	return (blk->cond == IR_EQ || blk->cond == IR_NE) && blk->w == 64 &&
-		ir_is_const(f, blk->b) && f->vals[blk->b].imm == 0;
+	return (blk->cond == IR_EQ || blk->cond == IR_NE) && ir_is_const(f, blk->b) &&
+		f->vals[blk->b].imm == 0;
+}
+
+/* Whether what is compared cannot be 0: an address, or something that a bit was set in. */
+static bool is_nonzero(const struct ir_func *f, const struct ir_block *blk)
+{
+	const struct ir_val *v = &f->vals[blk->a];
+
+	if (v->flags & IR_NONNULL)
+		return blk->w == 64;
+	return v->op == IR_OR && ir_is_const(f, v->b) && (u32)f->vals[v->b].imm;
 }
 
 /*
@@ -105,8 +115,9 @@ static void look_through(struct ir_func *f, struct ir_block *blk)
 	const struct ir_val *v = &f->vals[sel];
 	bool is_eq = blk->cond == IR_EQ;
 
-	if (v->op != IR_SELECT || !is_null_test(f, blk) || !(f->vals[v->c].flags & IR_NONNULL) ||
-		!ir_is_const(f, f->args[v->args]) || f->vals[f->args[v->args]].imm != 0)
+	if (v->op != IR_SELECT || blk->w != 64 || !is_zero_test(f, blk) ||
+		!(f->vals[v->c].flags & IR_NONNULL) || !ir_is_const(f, f->args[v->args]) ||
+		f->vals[f->args[v->args]].imm != 0)
 		return;
 	blk->refined = blk->succ[is_eq];
 	blk->refined_from = sel;
@@ -128,7 +139,7 @@ void ir_fold_branch(struct ir_func *f, u32 block)
 	if (ir_is_const(f, blk->a) && ir_is_const(f, blk->b))
 		is_true = holds(
 			(enum ir_cond)blk->cond, blk->w, f->vals[blk->a].imm, f->vals[blk->b].imm);
-	else if ((f->vals[blk->a].flags & IR_NONNULL) && is_null_test(f, blk))
+	else if (is_zero_test(f, blk) && is_nonzero(f, blk))
 		is_true = blk->cond == IR_NE;
 	else
 		return;

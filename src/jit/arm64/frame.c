@@ -184,6 +184,9 @@ const struct alloc_target arm64_alloc_target = {
 	.regs = 0x7fff | 0x3ffu << 19, /* x0 to x14, x19 to x28 */
 	.args = arg_regs,
 	.ret = 0,
+	.quotient = 0xff,
+	.remainder = 0xff,
+	.divisor = 0xff,
 	.scratch = 1 << ARM64_SCRATCH | 1 << ARM64_SCRATCH2 | 1 << ARM64_SCRATCH3 |
 		1 << ARM64_LOOP_NEW | 1 << ARM64_LOOP_STATUS | 1 << 18,
 	.clobbers = clobbers,

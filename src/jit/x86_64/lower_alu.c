@@ -336,8 +336,8 @@ static void bswap(struct lower *l, const struct ir_val *val, u8 d)
 {
 	lower_load_into(l, d, val->a, val->size == 8 ? 64 : 32);
 	if (val->size == 2) {
-		x86_rol16(l->b, d, 8);
-		if (!JIT_BUG(BSWAP16_ZEXT))
+		x86_rol16(l->b, d, 8); /* leaves what is above */
+		if (l->f->vals[val->a].bits > 16 && !JIT_BUG(BSWAP16_ZEXT))
 			x86_movzx_rr(l->b, 2, d, d);
 	} else {
 		x86_bswap(l->b, (u8)(8 * val->size), d);
