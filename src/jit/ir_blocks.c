@@ -311,15 +311,17 @@ int ir_find_blocks(struct ir_func *f)
 	return err;
 }
 
-static u32 uses_to_vars(u8 uses, const struct insn_brief *d)
+static inline u32 uses_to_vars(u8 uses, const struct insn_brief *d)
 {
-	enum { ALL = (1 << IR_REGS) - 1 };
+	enum { ALL = (1 << IR_REGS) - 1, FIXED = INSN_USES_R0 | INSN_USES_R6 | INSN_USES_ARGS };
 	/* by INSN_USES_R0, _R6, _ARGS */
 	static const u16 fixed[] = {0, 0x1, 0x40, 0x41, 0x3e, 0x3f, 0x7e, 0x7f};
+	u32 vars = (uses & 1u) << d->dst | (uses >> 1 & 1u) << d->src;
+
 	STATIC_ASSERT(INSN_USES_DST == 1 && INSN_USES_SRC == 2);
-	return ((uses & 1u) << d->dst | (uses >> 1 & 1u) << d->src |
-		       fixed[uses / INSN_USES_R0 & 7]) &
-		ALL;
+	if (unlikely(uses & FIXED))
+		vars |= fixed[uses / INSN_USES_R0 & 7];
+	return vars & ALL;
 }
 
 /* The arguments of a helper; all that there may be where it is not known, or takes any number. */
@@ -334,13 +336,11 @@ static u32 helper_reads(s32 id)
 	return spec ? reads : 0x3e;
 }
 
-static u32 reads_of(const struct ir_program *p, u32 insn)
+static u32 reads_of_call(const struct ir_program *p, u32 insn)
 {
 	const struct insn_brief *d = &p->insns[insn];
 	u32 reads = uses_to_vars(d->reads, d);
 
-	if (d->family != INSN_FAMILY_CALL)
-		return reads;
 	switch (d->operation) {
 	case INSN_DO_CALL_FUNC: {
 		const struct ir_func *callee = p->funcs ? ir_callee(p, insn) : NULL;
@@ -353,11 +353,11 @@ static u32 reads_of(const struct ir_program *p, u32 insn)
 	}
 }
 
-static u32 writes_of(const struct insn_brief *d)
+/* When a tail call falls through r0 has a value of its own: none is defined. */
+static u32 writes_of_call(const struct insn_brief *d)
 {
 	u32 writes = uses_to_vars(d->writes, d);
 
-	/* when it falls through r0 has a value of its own: none is defined */
 	return d->operation == INSN_DO_TAIL_CALL ? writes & 0x3e : writes;
 }
 
@@ -392,10 +392,13 @@ struct ir_func *ir_callee(const struct ir_program *p, u32 insn)
 
 void ir_find_effects(struct ir_program *p, u32 insn)
 {
+	const struct insn_brief *d = &p->insns[insn];
+	bool is_call = d->family == INSN_FAMILY_CALL;
+
 	p->effects[insn] = (struct ir_effects){
-		.reads = (u16)reads_of(p, insn),
-		.writes = (u16)writes_of(&p->insns[insn]),
-		.slot = slot_of(&p->insns[insn]),
+		.reads = (u16)(is_call ? reads_of_call(p, insn) : uses_to_vars(d->reads, d)),
+		.writes = (u16)(is_call ? writes_of_call(d) : uses_to_vars(d->writes, d)),
+		.slot = slot_of(d),
 	};
 }
 
