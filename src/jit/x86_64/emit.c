@@ -122,7 +122,9 @@ static void put_rr(struct x86_buf *b, u8 w, u32 opcode, u8 reg, u8 rm)
 		return;
 	if (w == 16)
 		put(b, 0x66);
-	put_rex(b, rex, w == 8 && (is_new_byte_reg(reg) || is_new_byte_reg(rm)));
+	/* 80 has a digit there, not a register */
+	put_rex(b, rex,
+		w == 8 && ((is_new_byte_reg(reg) && opcode != 0x80) || is_new_byte_reg(rm)));
 	put_opcode(b, opcode);
 	put_modrm(b, 3, reg, rm);
 }
