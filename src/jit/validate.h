@@ -33,7 +33,7 @@
  * what the program says; whether the address that a call was registered with is the right helper's.
  * That the run and the maps are what they should be is taken for granted.
  *
- * One pass, no list of instructions is kept: 3 to 5 % of a compilation (make bench-engine says how
+ * One pass, no list of instructions is kept: 5 to 8 % of a compilation (make bench-engine says how
  * much it is now).
  */
 #ifndef JIT_VALIDATE_H
