@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory for machine code: written while it is not executable, then sealed: executable and never
- * writable again. Guard pages stand on both sides. No other file calls mprotect(). All functions may
- * be called by several threads.
+ * writable again. Guard pages stand on both sides. No other file calls mprotect(). All functions
+ * may be called by several threads.
  */
 #ifndef BASE_EXEC_MEM_H
 #define BASE_EXEC_MEM_H
