@@ -84,6 +84,11 @@ $(OBJ)/%.o: %.c Makefile
 	@[ $(V) = 1 ] || echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(filter $(addprefix src/,$(addsuffix /%,$(TOOL_DIRS))),$<),$(TOOL_CFLAGS)) -MMD -MP -c -o $@ $<
 
+# The compiler of programs is what programs wait for.
+ifeq ($(MODE),rel)
+$(OBJ)/src/jit/%.o: CFLAGS += -O3
+endif
+
 # Everything of the core, for our own binaries.
 $(B)/libcore.a: $(CORE_OBJ)
 	@rm -f $@
