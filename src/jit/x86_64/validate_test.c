@@ -542,8 +542,8 @@ static bool try_mutant(u64 *state, u64 *refused)
 	} else {
 		wrong = model_finds(&one->v);
 	}
-	CHECK_MSG(
-		!wrong, "byte %u: %02x became %02x, and passes: %s", at, old, one->code[at], wrong);
+	CHECK_MSG(!wrong, "byte %u: %02x became %02x, and passes: %s", at, old, one->code[at],
+		wrong ? wrong : "");
 	one->code[at] = old;
 	return !wrong;
 }
