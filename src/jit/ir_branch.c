@@ -150,6 +150,7 @@ void ir_fold_branch(struct ir_func *f, u32 block)
 	drop_edge(f, block, is_true);
 	blk->term = IR_TERM_JUMP;
 	blk->succ[0] = taken;
+	blk->place_in[0] = blk->place_in[!is_true];
 	blk->succ_count = 1;
 	blk->a = blk->b = 0;
 }

@@ -579,6 +579,7 @@ static void end_block(struct build *b, u32 block)
 			blk->b = v;
 			blk->cond = ir_cond_exchanged(blk->cond);
 		}
+		blk->is_built = true; /* its edges are not lost with those behind it */
 		ir_fold_branch(f, block);
 	}
 	v = ir_new(f, IR_END, blk->a, blk->b);

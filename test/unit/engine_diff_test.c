@@ -293,7 +293,8 @@ TEST(random_programs_do_the_same_in_the_live_kernel)
 
 	if (map < 0)
 		SKIP("bpf(2) is not permitted here");
-	for (seed = 1; seconds() < until && failed < 5; seed++) {
+	for (seed = getenv("HACHI_FUZZ_SEED") ? strtoull(getenv("HACHI_FUZZ_SEED"), NULL, 0) : 1;
+		seconds() < until && failed < 5; seed++) {
 		struct gen_prog p;
 		struct outcome a, b;
 

@@ -326,6 +326,16 @@ ENGINE_TEST(a_loop_in_a_loop_begins_anew_each_time)
 	CHECK_EQ(RUN(p, NULL), 20 * 18);
 }
 
+ENGINE_TEST(a_loop_that_is_never_entered_and_never_goes_on)
+{
+	const struct insn p[] = {INSN_MOV64_IMM(0, 7), INSN_MOV64_IMM(1, 1),
+		INSN_JMP_IMM(BPF_JEQ, 1, 1, 5), INSN_MOV64_IMM(2, 3), INSN_MOV64_IMM(3, 4),
+		INSN_JMP_IMM(BPF_JEQ, 3, 4, 2), INSN_ALU64_IMM(BPF_ADD, 2, -1),
+		INSN_JMP_IMM(BPF_JNE, 2, 0, -4), INSN_EXIT()};
+
+	CHECK_EQ(RUN(p, NULL), 7);
+}
+
 /* Stores to the stack that are read later: in the next turn, by a function, through a pointer. */
 ENGINE_TEST(the_stack_keeps_what_is_read_later)
 {
