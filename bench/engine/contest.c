@@ -269,6 +269,7 @@ void contest_hold(struct contest *c, struct score *score)
 		compare_results(c);
 		repeat = contest_repeat(c, TURN_NS);
 		for (turn = 0; turn < TURNS; turn++) {
+			contest_measure(c, SCALAR, repeat, &ret); /* what loading left to do */
 			for (who = 0; who < WHO_COUNT; who++)
 				t[who][turn] = contest_measure(c, (enum who)who, repeat, &ret);
 			move_images(c, &fds[turn]);
