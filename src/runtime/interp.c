@@ -67,27 +67,62 @@ static const struct {
 #include "runtime/interp_fused.def"
 };
 
+enum { NO_PAIR = 0xff };
+
+static const struct {
+	u16 base, access;
+} addressed[] = {
+#define ADDRESSED(base, access) {INSN_KIND_##base, INSN_KIND_##access},
+#include "runtime/interp_addressed.def"
+};
+
+/* Whether three operations make an address out of two registers and use it; what they are. */
+static bool find_addressed(const struct interp_op *op, u32 *ret_which)
+{
+	u32 i;
+
+	if (op[1].kind != INSN_KIND_ADD64_REG || op[1].dst != op->dst || op[1].src == op->dst)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(addressed); i++) {
+		bool is_load = op[2].kind >= INSN_KIND_LDX8 && op[2].kind <= INSN_KIND_LDX64;
+
+		*ret_which = i;
+		if (addressed[i].base == op->kind && addressed[i].access == op[2].kind)
+			return (is_load ? op[2].src : op[2].dst) == op->dst;
+	}
+	return false;
+}
+
 void interp_fuse(struct interp_image *image, const struct interp_labels *labels)
 {
-	u8 first_pair[INTERP_KIND_COUNT + 1];
+	u8 first_pair[INTERP_KIND_COUNT + 1], next_pair[ARRAY_SIZE(fused_pairs)];
+	bool is_addressed = false;
 	u32 i, p;
 
-	/* pairs stand together by their first kind */
-	memset(first_pair, 0xff, sizeof(first_pair));
-	for (p = ARRAY_SIZE(fused_pairs); p-- > 0;)
+	/* pairs with the same first kind make a list */
+	memset(first_pair, NO_PAIR, sizeof(first_pair));
+	for (p = ARRAY_SIZE(fused_pairs); p-- > 0;) {
+		next_pair[p] = first_pair[fused_pairs[p].first];
 		first_pair[fused_pairs[p].first] = (u8)p;
-	for (i = 0; i < image->op_count; i++) {
+	}
+	for (i = image->op_count; i-- > 0;) {
 		struct interp_op *op = &image->ops[i];
+		bool was_addressed = is_addressed;
 
 		op->label = labels->kinds[op->kind];
-		for (p = first_pair[op->kind];
-			p < ARRAY_SIZE(fused_pairs) && fused_pairs[p].first == op->kind; p++) {
+		is_addressed = i + 2 < image->op_count && find_addressed(op, &p);
+		if (is_addressed) {
+			op->label = labels->addressed[p];
+			continue;
+		}
+		/* not with what begins three operations that fit together */
+		for (p = first_pair[op->kind]; p != NO_PAIR && !was_addressed; p = next_pair[p]) {
 			if (fused_pairs[p].second == op[1].kind)
 				op->label = labels->fused[p];
 		}
 	}
 }
-STATIC_ASSERT(ARRAY_SIZE(fused_pairs) < 0xff);
+STATIC_ASSERT(ARRAY_SIZE(fused_pairs) < NO_PAIR);
 
 static int interp_compile(const struct code *code, struct log *log, struct image **ret_image)
 {

@@ -31,6 +31,12 @@ enum interp_fused {
 	INTERP_FUSED_COUNT,
 };
 
+enum interp_addressed {
+#define ADDRESSED(base, access) INTERP_ADDRESSED_##base##_##access,
+#include "runtime/interp_addressed.def"
+	INTERP_ADDRESSED_COUNT,
+};
+
 struct interp_func;
 
 struct interp_op {
@@ -68,10 +74,11 @@ struct interp_image {
 	u64 arena_base, arena_user_base;
 };
 
-/* Labels of the operations and of the fused pairs in one of the two loops. */
+/* Labels of the operations, of the fused pairs and of accesses to elements. */
 struct interp_labels {
 	const void *const *kinds;
 	const void *const *fused;
+	const void *const *addressed;
 };
 
 /* The two loops: interp_loop.h included with and without checks. */

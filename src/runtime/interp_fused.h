@@ -43,3 +43,19 @@
 #define FUSED_JEQ32_IMM	 BODY_JCC(JEQ32_IMM, JEQ, 32, EQ(0), ANY, UAPI)
 #define FUSED_JNE32_IMM	 BODY_JCC(JNE32_IMM, JNE, 32, EQ(0), ANY, UAPI)
 #define FUSED_JNE32_REG	 BODY_JCC(JNE32_REG, JNE, 32, REG, ANY, UAPI)
+
+/* interp_addressed.def */
+#define BASE_MOV64_REG(o)    R[(o)->src]
+#define BASE_LD_MAP_VALUE(o) (o)->imm
+
+#define ELEMENT_LOAD(width, o, at)  R[(o)->dst] = MEM(width, (at) + (s64)(o)->off)
+#define ELEMENT_STORE(width, o, at) MEM(width, (at) + (s64)(o)->off) = (u##width)R[(o)->src]
+
+#define ACCESS_LDX8(o, at)  ELEMENT_LOAD(8, o, at)
+#define ACCESS_LDX16(o, at) ELEMENT_LOAD(16, o, at)
+#define ACCESS_LDX32(o, at) ELEMENT_LOAD(32, o, at)
+#define ACCESS_LDX64(o, at) ELEMENT_LOAD(64, o, at)
+#define ACCESS_STX8(o, at)  ELEMENT_STORE(8, o, at)
+#define ACCESS_STX16(o, at) ELEMENT_STORE(16, o, at)
+#define ACCESS_STX32(o, at) ELEMENT_STORE(32, o, at)
+#define ACCESS_STX64(o, at) ELEMENT_STORE(64, o, at)

@@ -73,6 +73,10 @@ u64 INTERP_LOOP(struct run *run, const struct interp_func *func, const u64 args[
 #define FUSE(first, second) &&do_##first##_##second,
 #include "runtime/interp_fused.def"
 	};
+	static const void *const addressed[INTERP_ADDRESSED_COUNT] = {
+#define ADDRESSED(base, access) &&do_##base##_ADD_##access,
+#include "runtime/interp_addressed.def"
+	};
 #endif
 	u8 stack[INTERP_MAX_FRAMES * INTERP_STACK_BYTES] __attribute__((aligned(16)));
 	struct interp_frame frames[INTERP_MAX_FRAMES], *frame = frames;
@@ -83,7 +87,7 @@ u64 INTERP_LOOP(struct run *run, const struct interp_func *func, const u64 args[
 
 	if (unlikely(!func)) {
 #ifdef INTERP_HAS_FUSED
-		fast_labels = (struct interp_labels){kinds, fused};
+		fast_labels = (struct interp_labels){kinds, fused, addressed};
 #endif
 		return 0;
 	}
@@ -183,5 +187,16 @@ do_CALL_CHECKED : {
 		NEXT(2);                                                                           \
 	}
 #include "runtime/interp_fused.def"
+
+#define ADDRESSED(base, access)                                                                    \
+	do_##base##_ADD_##access:                                                                  \
+	{                                                                                          \
+		u64 at = BASE_##base(pc) + R[pc[1].src];                                           \
+                                                                                                   \
+		R[pc->dst] = at;                                                                   \
+		ACCESS_##access(pc + 2, at);                                                       \
+		NEXT(3);                                                                           \
+	}
+#include "runtime/interp_addressed.def"
 #endif
 }
