@@ -54,21 +54,45 @@ int rewrite_fastcalls(struct verify_env *env)
 
 /* ---- one instruction ------------------------------------------------------------------------- */
 
+static bool is_live(const struct verify_env *env, u32 i)
+{
+	return env->aux[i].seen ||
+		(i && insn_is_ld_imm64(&env->insns[i - 1]) && env->aux[i - 1].seen);
+}
+
 /*
- * A callback that nothing enters (of bpf_loop() with no turns) is gone. Linux then takes the
- * function that moved up to its place, and where there is none, though others are left, it gives
- * up.
+ * Where the address of code that goes away points then: Linux leaves the distance as it is, so that
+ * it leads as far behind the dead code as it led into it. insn_count: nowhere.
+ */
+static u32 behind_dead(const struct verify_env *env, u32 target)
+{
+	u32 start, end;
+
+	while (target < env->insn_count && !is_live(env, target)) {
+		for (start = target; start && !is_live(env, start - 1);)
+			start--;
+		for (end = target; end < env->insn_count && !is_live(env, end);)
+			end++;
+		target = end + (target - start);
+	}
+	return MIN(target, env->insn_count);
+}
+
+/*
+ * A function that is never entered is gone, but its address may be asked for: it is that of the
+ * function that stands there now. Where none does, Linux gives up.
  */
 static int refer_to_func(struct verify_env *env, u32 i, struct insn *lo)
 {
-	u32 s = (u32)subprog_at(env, (s32)i + lo->imm + 1), next = s;
+	u32 s = (u32)subprog_at(env, (s32)i + lo->imm + 1), target;
+	s32 other;
 
 	lo->imm = (s32)env->new_subprog[s];
 	if (env->new_subprog[s] != UINT32_MAX)
 		return 0;
-	while (next < env->subprog_count && env->new_subprog[next] == UINT32_MAX)
-		next++;
-	if (next == env->subprog_count && env->out->subprog_count > 1)
+	target = behind_dead(env, env->subprogs[s].start);
+	other = target < env->insn_count ? subprog_at(env, (s32)target) : -1;
+	if (other < 0 && env->out->subprog_count > 1)
 		return verify_refuse(env, REASON_INTERNAL, "No program to jit\n");
 	lo->src = 0;
 	lo->imm = 0;
