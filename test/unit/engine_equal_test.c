@@ -421,3 +421,87 @@ TEST(verified_programs_do_the_same_in_the_live_kernel)
 		(unsigned long long)t.refused);
 	CHECK(t.refused * 20 < t.tried);
 }
+
+/* ---- functions that nobody enters --------------------------------------------------------------
+ */
+
+enum { LAYOUTS = 3000, LAYOUT_FUNCS = 5 };
+
+/*
+ * Functions of one to four instructions, some called, some only named, some with dead code behind
+ * their end; main names and calls them in any order.
+ */
+static void make_layout(u64 seed, struct gen_prog *p)
+{
+	u64 state = seed;
+	u32 count = 2 + (u32)(gen_random(&state) % (LAYOUT_FUNCS - 1)), i, f;
+	u32 targets[16], target_of[16], target_count = 0;
+
+	memset(p, 0, sizeof(*p));
+	p->funcs[0].start = 0;
+	p->func_count = count;
+	for (i = 0; i < 1 + gen_random(&state) % 6; i++) {
+		const struct insn load[] = {INSN_LD_FUNC(2, 0)};
+		bool is_call = gen_random(&state) % 3 == 0;
+
+		targets[target_count] = p->count;
+		target_of[target_count++] = 1 + (u32)(gen_random(&state) % (count - 1));
+		if (is_call)
+			p->insns[p->count++] = INSN_CALL_FUNC(0);
+		else
+			memcpy(&p->insns[p->count], load, sizeof(load));
+		p->count += is_call ? 0 : 2;
+	}
+	p->insns[p->count++] = INSN_MOV64_IMM(0, 0);
+	p->insns[p->count++] = INSN_EXIT();
+	for (f = 1; f < count; f++) {
+		p->funcs[f].start = p->count;
+		for (i = 0; i < gen_random(&state) % 3; i++)
+			p->insns[p->count++] = INSN_MOV64_IMM(1, (s32)i);
+		if (gen_random(&state) % 3 == 0) { /* dead code: a branch that is never taken */
+			p->insns[p->count++] = INSN_MOV64_IMM(0, 1);
+			p->insns[p->count++] = INSN_JMP_IMM(BPF_JEQ, 0, 0, 2);
+			p->insns[p->count++] = INSN_MOV64_IMM(0, 0);
+			p->insns[p->count++] = INSN_EXIT();
+		}
+		p->insns[p->count++] = INSN_MOV64_IMM(0, 0);
+		p->insns[p->count++] = INSN_EXIT();
+	}
+	for (i = 0; i < target_count; i++)
+		p->insns[targets[i]].imm = (s32)(p->funcs[target_of[i]].start - targets[i]) - 1;
+}
+
+TEST(functions_that_nobody_enters_are_judged_as_in_the_live_kernel)
+{
+	static struct gen_prog p;
+	u32 seed, accepted = 0, refused = 0, hole = 0;
+
+	open_side();
+	open_kernel();
+	for (seed = 1; seed <= LAYOUTS && refused + accepted == seed - 1; seed++) {
+		int ours, theirs;
+
+		make_layout(seed, &p);
+		ours = equal_load_attr(
+			&p, side.fds, side.btf_fd, side.func_types, equal_instance, side.h);
+		theirs = equal_load_attr(&p, kernel_fds, kernel_btf, kernel_types, in_kernel, NULL);
+		CHECK_MSG((ours < 0 ? ours : 0) == (theirs < 0 ? theirs : 0),
+			"layout %u: %d, the kernel's %d", seed, ours, theirs);
+		if (ours >= 0)
+			hachi_close(side.h, ours);
+		if (theirs >= 0)
+			close(theirs);
+		if ((ours < 0 ? ours : 0) != (theirs < 0 ? theirs : 0))
+			equal_show_program(&p);
+		else if (ours < 0)
+			refused++;
+		else
+			accepted++;
+		hole += ours == -EFAULT;
+	}
+	close_kernel();
+	equal_close(&side);
+	tap_note("%u accepted, %u refused, %u of them for an address that leads nowhere", accepted,
+		refused, hole);
+	CHECK(accepted > LAYOUTS / 10 && hole > LAYOUTS / 30);
+}
