@@ -23,7 +23,8 @@ enum {
 	IR_CALL_ARGS = 6,
 	IR_STACK_WORDS = 136, /* of 4 bytes: more than the deepest frame */
 	IR_NO_BLOCK = -1,
-	IR_CALL_OWN = 0, /* ir_val.disp of calls: of a function of ours */
+	IR_SMALL = 1 << 30, /* ir_is_small() */
+	IR_CALL_OWN = 0,    /* ir_val.disp of calls: of a function of ours */
 	IR_CALL_KFUNC = -1,
 	/* top 12 bits of constants that stand for addresses while a program is shown */
 	IR_SHOWN_MAP = 0x5a0,
@@ -321,6 +322,12 @@ static inline struct ir_val *ir_val(struct ir_func *f, u32 v)
 static inline bool ir_is_const(const struct ir_func *f, u32 v)
 {
 	return f->vals[v].op == IR_CONST;
+}
+
+/* A constant of which a few may be added up and nothing overflows in any width. */
+static inline bool ir_is_small(const struct ir_func *f, u32 v)
+{
+	return ir_is_const(f, v) && f->vals[v].imm < IR_SMALL;
 }
 
 static inline bool ir_fits_s32(u64 v)

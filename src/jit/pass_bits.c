@@ -14,25 +14,18 @@ static u8 round_up(u8 bits)
 	return bits <= 1 ? 1 : bits <= 8 ? 8 : bits <= 16 ? 16 : bits <= 32 ? 32 : 64;
 }
 
-enum { SMALL = 1 << 30 }; /* sums of a few such do not overflow */
-
-static bool is_small(const struct ir_func *f, u32 v)
-{
-	return ir_is_const(f, v) && f->vals[v].imm < SMALL;
-}
-
-/* The most that x can be where it is compared with c and the loop goes on, or SMALL. */
+/* The most that x can be where it is compared with c and the loop goes on, or IR_SMALL. */
 static u64 most_inside(enum ir_cond cond, bool is_next, u64 start, u64 step, u64 c)
 {
 	switch (cond) {
 	case IR_ULT:
-	case IR_SLT: return c ? c - 1 : SMALL;
+	case IR_SLT: return c ? c - 1 : IR_SMALL;
 	case IR_ULE:
 	case IR_SLE: return c;
 	case IR_NE: /* it meets c, and never is beyond it */
 		return c >= start + (is_next ? step : 0) && (c - start) % step == 0 ? c - step
-										    : SMALL;
-	default: return SMALL;
+										    : IR_SMALL;
+	default: return IR_SMALL;
 	}
 }
 
@@ -59,16 +52,16 @@ static u64 most_of_counter(const struct ir_func *f, u32 phi)
 		pred = f->preds[end->preds];
 		end = &f->blocks[pred];
 	}
-	if (f->preds[head->preds + i] >= val->block || pred < val->block || !is_small(f, start) ||
-		next->op != IR_ADD || next->a != phi || !is_small(f, next->b) ||
-		!f->vals[next->b].imm || end->term != IR_TERM_BRANCH || !is_small(f, end->b) ||
-		(end->succ[0] == to) == (end->succ[1] == to) ||
+	if (f->preds[head->preds + i] >= val->block || pred < val->block ||
+		!ir_is_small(f, start) || next->op != IR_ADD || next->a != phi ||
+		!ir_is_small(f, next->b) || !f->vals[next->b].imm || end->term != IR_TERM_BRANCH ||
+		!ir_is_small(f, end->b) || (end->succ[0] == to) == (end->succ[1] == to) ||
 		(end->a != phi && &f->vals[end->a] != next))
 		return UINT64_MAX;
 	step = f->vals[next->b].imm;
 	most = most_inside(end->succ[0] == to ? (enum ir_cond)end->cond : IR_COND_NOT(end->cond),
 		end->a != phi, f->vals[start].imm, step, f->vals[end->b].imm);
-	if (most >= SMALL)
+	if (most >= IR_SMALL)
 		return UINT64_MAX;
 	return MAX(f->vals[start].imm, most + (end->a == phi ? step : 0));
 }

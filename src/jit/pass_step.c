@@ -6,13 +6,6 @@
  */
 #include "jit/ir.h"
 
-enum { SMALL = 1 << 30 }; /* sums of a few such do not overflow */
-
-static bool is_small(const struct ir_func *f, u32 v)
-{
-	return ir_is_const(f, v) && f->vals[v].imm < SMALL;
-}
-
 /* How often a block's values have v as an operand. */
 static u32 uses_in(struct ir_func *f, const struct ir_block *b, u32 v)
 {
@@ -38,10 +31,10 @@ static bool is_bounded(struct ir_func *f, u32 phi, u32 k, const struct ir_block 
 	u32 i;
 
 	for (i = 0; i < val->arg_count; i++) {
-		if (i != k && !is_small(f, f->args[val->args + i]))
+		if (i != k && !ir_is_small(f, f->args[val->args + i]))
 			return false;
 	}
-	return goes_on && is_small(f, b->b);
+	return goes_on && ir_is_small(f, b->b);
 }
 
 /* How far v is ahead of a phi: it, or it and a small constant, for the comparison of b only. */
@@ -53,7 +46,7 @@ static bool find_lead(struct ir_func *f, u32 v, u32 phi, const struct ir_block *
 	if (v == phi)
 		return uses_in(f, b, phi) == val->uses;
 	if (val->op != IR_ADD || val->a != phi || val->uses != 1 || val->flags ||
-		!is_small(f, val->b) || val->w != f->vals[phi].w)
+		!ir_is_small(f, val->b) || val->w != f->vals[phi].w)
 		return false;
 	*ret_lead = f->vals[val->b].imm;
 	return true;
@@ -71,9 +64,9 @@ static bool compare_next(struct ir_func *f, u32 phi, u32 k)
 	u64 sum = f->vals[b->b].imm + f->vals[f->vals[next].b].imm, lead;
 
 	old = b->a;
-	if (b->term != IR_TERM_BRANCH || f->vals[next].a != phi || !is_small(f, f->vals[next].b) ||
-		!ir_is_const(f, b->b) || !find_lead(f, old, phi, b, &lead) ||
-		!ir_fits_s32(sum - lead) || sum < lead)
+	if (b->term != IR_TERM_BRANCH || f->vals[next].a != phi ||
+		!ir_is_small(f, f->vals[next].b) || !ir_is_const(f, b->b) ||
+		!find_lead(f, old, phi, b, &lead) || !ir_fits_s32(sum - lead) || sum < lead)
 		return false;
 	if (b->cond != IR_EQ && b->cond != IR_NE && !is_bounded(f, phi, k, b))
 		return false;
