@@ -49,10 +49,13 @@ static u64 area_next;				 /* counts pages; modulo AREA_PAGES */
 
 static size_t page_size(void)
 {
-	static size_t size;
+	static size_t known;
+	size_t size = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
-	if (unlikely(!size))
+	if (unlikely(!size)) {
 		size = (size_t)sysconf(_SC_PAGESIZE);
+		__atomic_store_n(&known, size, __ATOMIC_RELAXED);
+	}
 	return size;
 }
 
@@ -163,8 +166,9 @@ int exec_mem_new(size_t size, struct exec_mem *ret_mem)
 		return -ENOMEM;
 	base = take_from_area(usable);
 	if (!base) {
-		base = reserve(
-			near_text(usable + 2 * page, area ? REACH : 0), usable + 2 * page, 0);
+		base = reserve(near_text(usable + 2 * page,
+				       __atomic_load_n(&area, __ATOMIC_RELAXED) ? REACH : 0),
+			usable + 2 * page, 0);
 		if (!base)
 			return -errno;
 		base += page;
