@@ -68,6 +68,23 @@ void ir_replace(struct ir_func *f, u32 v, u32 with)
 		f->replaced[v] = with;
 }
 
+enum ir_cond ir_cond_of(u8 operation)
+{
+	switch (operation) {
+	case INSN_DO_JEQ: return IR_EQ;
+	case INSN_DO_JNE: return IR_NE;
+	case INSN_DO_JGT: return IR_UGT;
+	case INSN_DO_JGE: return IR_UGE;
+	case INSN_DO_JLT: return IR_ULT;
+	case INSN_DO_JLE: return IR_ULE;
+	case INSN_DO_JSGT: return IR_SGT;
+	case INSN_DO_JSGE: return IR_SGE;
+	case INSN_DO_JSLT: return IR_SLT;
+	case INSN_DO_JSLE: return IR_SLE;
+	default: return IR_SET;
+	}
+}
+
 enum ir_cond ir_cond_exchanged(enum ir_cond cond)
 {
 	switch (cond) {

@@ -281,6 +281,7 @@ void ir_replace(struct ir_func *f, u32 v, u32 with);
 				code;                                                              \
 		}                                                                                  \
 	} while (0)
+enum ir_cond ir_cond_of(u8 operation);		   /* of a conditional jump: enum insn_do */
 enum ir_cond ir_cond_exchanged(enum ir_cond cond); /* for b, a instead of a, b */
 
 static inline u32 ir_new(struct ir_func *f, enum ir_op op, u32 a, u32 b)

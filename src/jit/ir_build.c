@@ -513,23 +513,6 @@ static int build_insn(struct build *b, const struct insn_brief *d)
 	return -EINVAL;
 }
 
-static enum ir_cond cond_of(u8 operation)
-{
-	switch (operation) {
-	case INSN_DO_JEQ: return IR_EQ;
-	case INSN_DO_JNE: return IR_NE;
-	case INSN_DO_JGT: return IR_UGT;
-	case INSN_DO_JGE: return IR_UGE;
-	case INSN_DO_JLT: return IR_ULT;
-	case INSN_DO_JLE: return IR_ULE;
-	case INSN_DO_JSGT: return IR_SGT;
-	case INSN_DO_JSGE: return IR_SGE;
-	case INSN_DO_JSLT: return IR_SLT;
-	case INSN_DO_JSLE: return IR_SLE;
-	default: return IR_SET;
-	}
-}
-
 /* Fuel is counted wherever control may go backwards. */
 static void count_fuel(struct build *b, u32 block)
 {
@@ -565,7 +548,7 @@ static void end_block(struct build *b, u32 block)
 	if (blk->term == IR_TERM_RETURN) {
 		blk->a = read_reg(b, 0);
 	} else if (blk->term == IR_TERM_BRANCH) {
-		blk->cond = cond_of(last->operation);
+		blk->cond = ir_cond_of(last->operation);
 		blk->w = last->width;
 		blk->a = read_reg(b, last->dst);
 		blk->b = operand(b, last);

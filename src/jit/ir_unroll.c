@@ -26,7 +26,8 @@ struct counted {
 	u32 test;	 /* the block that ends with the comparison */
 	u32 read;	 /* the instruction that reads what is compared */
 	u32 add;	 /* the one that counts */
-	u8 reg, goes_on; /* while reg goes_on limit: enum insn_do */
+	u8 reg;
+	enum ir_cond goes_on; /* while reg goes_on limit */
 	s64 start, step, limit;
 };
 
@@ -35,23 +36,6 @@ static const struct insn_brief *last_of(const struct ir_func *f, const struct ir
 	const struct insn_brief *insns = f->program->insns;
 
 	return &insns[b->end_insn - 1 - !insns[b->end_insn - 1].slots];
-}
-
-static u8 opposite(u8 operation)
-{
-	switch (operation) {
-	case INSN_DO_JEQ: return INSN_DO_JNE;
-	case INSN_DO_JNE: return INSN_DO_JEQ;
-	case INSN_DO_JGT: return INSN_DO_JLE;
-	case INSN_DO_JLE: return INSN_DO_JGT;
-	case INSN_DO_JGE: return INSN_DO_JLT;
-	case INSN_DO_JLT: return INSN_DO_JGE;
-	case INSN_DO_JSGT: return INSN_DO_JSLE;
-	case INSN_DO_JSLE: return INSN_DO_JSGT;
-	case INSN_DO_JSGE: return INSN_DO_JSLT;
-	case INSN_DO_JSLT: return INSN_DO_JSGE;
-	default: return operation;
-	}
 }
 
 /* Blocks in a row, entered at the first one, left at one comparison. */
@@ -200,41 +184,25 @@ static u64 turns_of(const struct counted *c, s64 first)
 	s64 step = c->step, way = c->limit - first, turns;
 
 	switch (c->goes_on) {
-	case INSN_DO_JNE:
+	case IR_NE:
 		if (way % step || way / step < 0)
 			return 0;
 		turns = way / step;
 		break;
-	case INSN_DO_JLT:
-	case INSN_DO_JSLT: turns = step > 0 && way > 0 ? divide_up(way, step) : -1; break;
-	case INSN_DO_JLE:
-	case INSN_DO_JSLE: turns = step > 0 && way >= 0 ? way / step + 1 : -1; break;
-	case INSN_DO_JGT:
-	case INSN_DO_JSGT: turns = step < 0 && way < 0 ? divide_up(-way, -step) : -1; break;
-	case INSN_DO_JGE:
-	case INSN_DO_JSGE: turns = step < 0 && way <= 0 ? way / step + 1 : -1; break;
+	case IR_ULT:
+	case IR_SLT: turns = step > 0 && way > 0 ? divide_up(way, step) : -1; break;
+	case IR_ULE:
+	case IR_SLE: turns = step > 0 && way >= 0 ? way / step + 1 : -1; break;
+	case IR_UGT:
+	case IR_SGT: turns = step < 0 && way < 0 ? divide_up(-way, -step) : -1; break;
+	case IR_UGE:
+	case IR_SGE: turns = step < 0 && way <= 0 ? way / step + 1 : -1; break;
 	default: return 0;
 	}
 	if (turns < 0 || first < 0 || c->limit < 0 || c->limit > INT32_MAX || first > INT32_MAX ||
 		first + turns * step < 0 || first + turns * step > INT32_MAX)
 		return 0;
 	return (u64)turns + 1;
-}
-
-/* For b, a instead of a, b. */
-static u8 exchanged(u8 operation)
-{
-	switch (operation) {
-	case INSN_DO_JGT: return INSN_DO_JLT;
-	case INSN_DO_JLT: return INSN_DO_JGT;
-	case INSN_DO_JGE: return INSN_DO_JLE;
-	case INSN_DO_JLE: return INSN_DO_JGE;
-	case INSN_DO_JSGT: return INSN_DO_JSLT;
-	case INSN_DO_JSLT: return INSN_DO_JSGT;
-	case INSN_DO_JSGE: return INSN_DO_JSLE;
-	case INSN_DO_JSLE: return INSN_DO_JSGE;
-	default: return operation;
-	}
 }
 
 /* What is compared with which constant; the oldest BPF has no < and puts that first. */
@@ -246,7 +214,9 @@ static bool find_comparison(const struct ir_func *f, struct counted *c)
 
 	c->reg = d->dst;
 	c->read = b->end_insn - 1;
-	c->goes_on = b->succ[0] == stays ? (u8)d->operation : opposite(d->operation);
+	c->goes_on = ir_cond_of(d->operation);
+	if (b->succ[0] != stays)
+		c->goes_on = IR_COND_NOT(c->goes_on);
 	if (d->is_imm) {
 		c->limit = d->imm;
 		return true;
@@ -254,7 +224,7 @@ static bool find_comparison(const struct ir_func *f, struct counted *c)
 	if (find_limit(f, c, d->src, &c->limit))
 		return true;
 	c->reg = d->src;
-	c->goes_on = exchanged(c->goes_on);
+	c->goes_on = ir_cond_exchanged(c->goes_on);
 	return find_limit(f, c, d->dst, &c->limit);
 }
 
